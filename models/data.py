@@ -1,0 +1,279 @@
+"""Training pictures: from a folder, a zip or IDX files to one uint8 tensor in memory.
+
+Held decoded and whole, pictures never starve a network: 12,500 colour faces at 64 pixels are 154 MB. Augmentation happens
+later, on the device, a batch at a time. Pictures are decoded by `models.images`, exactly as the service decodes a request.
+
+What is read, and how it is split:
+
+- IDX files (`train-images-idx3-ubyte`, `.gz` or not, and their labels) in one folder, the layout of MNIST and Fashion-MNIST;
+- a folder or a zip of pictures, flat or with one folder per class. `train/` and `test/` at the top give the split; else a
+  CSV with the zip's stem beside it and the columns `name,split`; else a tenth is held out, chosen by the hash of each
+  file's bytes, so that a picture keeps its side however its neighbours change and copies never straddle the split.
+"""
+
+import csv
+import gzip
+import hashlib
+import zipfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models import images
+
+Split = Literal["train", "test"]
+
+HELD_OUT = 0.1  # of the pictures, where the data does not say
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif", ".tif", ".tiff"})
+DIGITS = tuple("0123456789")
+FASHION = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+# Fashion-MNIST and MNIST share their layout and differ in their content alone; this is the hash of the
+# labels inside Fashion-MNIST's `t10k-labels-idx1-ubyte.gz`.
+_FASHION_LABELS = "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """One split of a data set in memory."""
+
+    images: Tensor  # uint8 [N, C, H, W]
+    labels: Tensor | None  # int64 [N], None where the pictures have no classes
+    classes: tuple[str, ...]
+    names: tuple[str, ...]  # the pictures' names within the source
+    digest: str  # SHA-256 of the whole source's content, both splits
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def part(self, indices: Tensor) -> "Pictures":
+        """The pictures at `indices` (int64 [M]), in that order."""
+        return Pictures(
+            images=self.images[indices],
+            labels=None if self.labels is None else self.labels[indices],
+            classes=self.classes,
+            names=tuple(self.names[index] for index in indices.tolist()),
+            digest=self.digest,
+        )
+
+
+@dataclass(frozen=True)
+class _File:
+    name: str  # relative, with forward slashes
+    read: Callable[[], bytes]
+
+
+def load(
+    path: Path | str, *, split: Split, size: int, channels: Literal[1, 3], cache: Path | None = None
+) -> Pictures:
+    """Read one split of the data at `path` as squares of `size` pixels.
+
+    With `cache` a folder, decoded pixels are kept there as `.npy` under the source's digest and found again; nothing is
+    written elsewhere. Raises `FileNotFoundError`, `ValueError` where the layout makes no sense or the split is empty, and
+    what `models.images.decode` raises, with the picture's name added.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no data at {path.name}.")
+    if path.is_dir() and _idx_file(path, "train-images-idx3-ubyte"):
+        return _load_idx(path, split=split, size=size, channels=channels)
+    if path.suffix.lower() == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            return _load_files(
+                _zip_files(archive), path=path, digest=_zip_digest(path), split=split, size=size, channels=channels, cache=cache
+            )
+    if path.is_dir():
+        files = _folder_files(path)
+        digest = _folder_digest(files)
+        return _load_files(files, path=path, digest=digest, split=split, size=size, channels=channels, cache=cache)
+    raise ValueError(f"{path.name} is neither a folder, a zip nor a folder of IDX files.")
+
+
+def holdout(pictures: Pictures, *, fraction: float, seed: int) -> tuple[Pictures, Pictures]:
+    """Split off a validation part: (the rest, the part), the part drawn at random but the same for the same seed."""
+    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))
+    count = round(len(pictures) * fraction)
+    return pictures.part(order[count:].sort().values), pictures.part(order[:count].sort().values)
+
+
+def _load_files(
+    files: Sequence[_File],
+    *,
+    path: Path,
+    digest: str,
+    split: Split,
+    size: int,
+    channels: Literal[1, 3],
+    cache: Path | None,
+) -> Pictures:
+    chosen, inside = _select(files, path=path, split=split)
+    if not chosen:
+        raise ValueError(f"{path.name} has no pictures for the {split} split.")
+    labels, classes = _label(inside, _select(files, path=path, split="train")[1] if split == "test" else inside)
+    stored = cache / f"{digest[:32]}-{split}-{size}x{size}x{channels}.npy" if cache else None
+    if stored and stored.exists():
+        pixels = np.load(stored, allow_pickle=False)
+    else:
+        pixels = _decode(chosen, size=size, channels=channels)
+        if stored:
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            np.save(stored, pixels, allow_pickle=False)
+    return Pictures(
+        images=torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(),
+        labels=labels,
+        classes=classes,
+        names=tuple(file.name for file in chosen),
+        digest=digest,
+    )
+
+
+def _decode(files: Sequence[_File], *, size: int, channels: Literal[1, 3]) -> NDArray[np.uint8]:
+    pixels = np.empty((len(files), size, size, channels), np.uint8)
+
+    def one(position: int) -> None:
+        file = files[position]
+        try:
+            raw = images.decode(file.read(), size=size, channels=channels)
+        except (images.NotAPicture, images.Undecodable, images.TooManyPixels) as error:
+            raise type(error)(f"{file.name}: {error}") from error
+        pixels[position] = np.frombuffer(raw, np.uint8).reshape(size, size, channels)
+
+    with ThreadPoolExecutor() as pool:  # Pillow lets go of the interpreter lock while it decodes
+        for _ in pool.map(one, range(len(files)), chunksize=64):
+            pass
+    return pixels
+
+
+def _select(files: Sequence[_File], *, path: Path, split: Split) -> tuple[list[_File], list[str]]:
+    """The files of `split`, and each one's name without the folder that names the split."""
+    tops = {PurePosixPath(file.name).parts[0] for file in files if "/" in file.name}
+    if tops and tops <= {"train", "test"}:
+        chosen = [file for file in files if file.name.startswith(f"{split}/")]
+        return chosen, [file.name[len(split) + 1 :] for file in chosen]
+    table = path.with_suffix(".csv")
+    if path.is_file() and table.exists():
+        with open(table, newline="", encoding="utf-8") as rows:
+            side = {row["name"]: row["split"] for row in csv.DictReader(rows)}
+        chosen = [file for file in files if side.get(file.name) == split]
+    else:
+        chosen = [file for file in files if _held_out(file.read()) == (split == "test")]
+    return chosen, [file.name for file in chosen]
+
+
+def _held_out(content: bytes) -> bool:
+    return int.from_bytes(hashlib.sha256(content).digest()[:4]) < HELD_OUT * 2**32
+
+
+def _label(names: Sequence[str], training: Sequence[str]) -> tuple[Tensor | None, tuple[str, ...]]:
+    """Labels of `names`, and the classes, which the training part defines."""
+    nested = ["/" in name for name in names]
+    if not any(nested):
+        return None, ()
+    if not all(nested):
+        raise ValueError("Some pictures lie in a class folder and some do not; put all or none into class folders.")
+    classes = tuple(sorted({PurePosixPath(name).parts[0] for name in training if "/" in name}))
+    index = {name: position for position, name in enumerate(classes)}
+    found = [PurePosixPath(name).parts[0] for name in names]
+    if strangers := sorted(set(found) - set(classes)):
+        raise ValueError(f"The test part has classes that the training part lacks: {', '.join(strangers)}.")
+    return torch.tensor([index[name] for name in found]), classes
+
+
+def _zip_files(archive: zipfile.ZipFile) -> list[_File]:
+    names = sorted(info.filename for info in archive.infolist() if not info.is_dir() and _is_picture(info.filename))
+    return [_File(name=name, read=lambda name=name: archive.read(name)) for name in names]  # type: ignore[misc]
+
+
+def _zip_digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _folder_files(folder: Path) -> list[_File]:
+    found = sorted(entry for entry in folder.rglob("*") if entry.is_file() and _is_picture(entry.name))
+    return [_File(name=entry.relative_to(folder).as_posix(), read=entry.read_bytes) for entry in found]
+
+
+def _folder_digest(files: Sequence[_File]) -> str:
+    total = hashlib.sha256()
+    for file in files:
+        total.update(f"{file.name}\0{hashlib.sha256(file.read()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _is_picture(name: str) -> bool:
+    path = PurePosixPath(name)
+    # Names that start with a dot or `__MACOSX` are leftovers of file managers.
+    return path.suffix.lower() in SUFFIXES and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
+
+
+def _load_idx(folder: Path, *, split: Split, size: int, channels: Literal[1, 3]) -> Pictures:
+    start = "train" if split == "train" else "t10k"
+    total = hashlib.sha256()
+    parts = {}
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        file = _idx_file(folder, f"{name}-ubyte")
+        if file is None:
+            raise FileNotFoundError(f"{folder.name} has no {name}-ubyte file.")
+        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        total.update(hashlib.sha256(content).digest())
+        parts[name] = content
+    pixels = _idx_array(parts[f"{start}-images-idx3"])
+    labels = _idx_array(parts[f"{start}-labels-idx1"])
+    if len(pixels) != len(labels):
+        raise ValueError(f"{folder.name} has {len(pixels)} pictures but {len(labels)} labels.")
+    fashion = hashlib.sha256(parts["t10k-labels-idx1"]).hexdigest() == _FASHION_LABELS
+    classes = FASHION if fashion else DIGITS
+    if labels.max() >= len(classes):
+        raise ValueError(f"{folder.name} has a label {labels.max()}; IDX labels 0 to 9 are known.")
+    return Pictures(
+        images=_idx_images(pixels, size=size, channels=channels),
+        labels=torch.from_numpy(labels.astype(np.int64)),
+        classes=classes,
+        names=tuple(f"{split}/{index:05d}" for index in range(len(pixels))),
+        digest=total.hexdigest(),
+    )
+
+
+def _idx_file(folder: Path, name: str) -> Path | None:
+    return next((file for file in (folder / name, folder / f"{name}.gz") if file.is_file()), None)
+
+
+def _idx_array(content: bytes) -> NDArray[np.uint8]:
+    """IDX: two zero bytes, the type (8 is uint8), the number of axes, each axis' length as a big-endian int32, the data."""
+    if len(content) < 4 or content[:3] != b"\0\0\x08":
+        raise ValueError("This is not an IDX file of bytes.")
+    axes = content[3]
+    shape = np.frombuffer(content, ">u4", count=axes, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape([int(length) for length in shape]).copy()
+
+
+def _idx_images(pixels: NDArray[np.uint8], *, size: int, channels: Literal[1, 3]) -> Tensor:
+    """uint8 [N, H, W] to uint8 [N, C, size, size]."""
+    if pixels.shape[1:] != (size, size):
+        height, width = pixels.shape[1:]
+        resized = [
+            images.decode(
+                images.encode(one.tobytes(), width=width, height=height, channels=1, format="png"), size=size, channels=1
+            )
+            for one in pixels
+        ]
+        pixels = np.frombuffer(b"".join(resized), np.uint8).reshape(len(pixels), size, size).copy()
+    return torch.from_numpy(pixels)[:, None].expand(-1, channels, -1, -1).contiguous()
