@@ -1,0 +1,51 @@
+# make up       the service with all it needs, on http://127.0.0.1:8000
+# make install  everything that `make test` and `make lint` need, too
+# make test     the tests; ARGS="-k name" passes options to pytest
+# make lint     format, lint, types, import rules
+# make bench    speed of the running parts, printed beside this machine's limits
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: up install test lint format bench clean
+
+up: .venv/ready-to-run
+	$(BIN)/likeness up $(ARGS)
+
+install: .venv/ready-to-test
+
+test: install
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: install
+	$(BIN)/python benchmarks/serve.py $(ARGS)
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+.venv/bin/python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Likeness needs Python 3.11; name one with PYTHON=/path/to/python3.11."; exit 1; }
+	"$(PYTHON)" -m venv .venv
+
+# The stamps are newer than what they depend on, so that a second `make up` installs nothing.
+.venv/ready-to-run: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "Installing the service into .venv ..."
+	$(PIP) --editable '.[worker,train,embedded,video,marks]'
+	@touch $@
+
+.venv/ready-to-test: .venv/ready-to-run
+	@echo "Installing the test tools into .venv ..."
+	$(PIP) --editable '.[worker,train,embedded,video,marks,test,dev]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""The front of the service: the REST API, its pages and the `likeness` command. No module here imports torch."""

@@ -1,0 +1,1 @@
+"""The processes that hold a device: Celery workers that run trained networks and train new ones."""
