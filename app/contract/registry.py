@@ -1,0 +1,265 @@
+"""The registry: models, their immutable versions, and the aliases that point to them.
+
+A version is one checkpoint, named by the SHA-256 of its file. Its bytes are in the store before its row is in the
+database, so a version that can be seen can be loaded.
+"""
+
+import hashlib
+import json
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from app.contract.database import Database, now
+from app.contract.errors import BadCheckpoint, UnknownModel, UnknownVersion, VersionInUse, WrongKind
+from app.contract.store import Store, checkpoint_path, onnx_path
+from app.contract.tables import AliasRow, ModelRow, VersionRow
+
+PRODUCTION = "production"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+BUNDLED = "bundled"
+
+Kind = Literal["classifier", "generator"]
+
+_LARGEST_HEADER_BYTES = 16 * 2**20
+
+
+class Version(BaseModel):
+    """One immutable checkpoint of a model, with what serving needs to know of it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    digest: str = Field(description="SHA-256 of the checkpoint file, in hex.")
+    kind: Kind
+    header: dict[str, Any] = Field(description="What the checkpoint says of itself.")
+    card: str = Field(description="The model card, in Markdown.")
+    source: str = Field(description="bundled, imported, or the job that trained it.")
+    size_bytes: int
+    created_at: datetime
+
+    @property
+    def ref(self) -> str:
+        """`name@sha256:digest`, the pinned name."""
+        return f"{self.model}@sha256:{self.digest}"
+
+    @property
+    def size(self) -> int:
+        """Side of the network's own pictures, in pixels."""
+        return int(self.header["input"]["size"])
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return int(self.header["input"]["channels"])
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes; empty for a generator without classes."""
+        return tuple(self.header["labels"])
+
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Names of the edits a generator knows."""
+        return tuple(self.header["extras"].get("directions", ()))
+
+
+class Model(BaseModel):
+    """A model with its versions, newest first, and its aliases."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: Kind
+    owner: str | None
+    created_at: datetime
+    versions: tuple[Version, ...]
+    aliases: dict[str, str] = Field(description="Alias to digest.")
+
+    def resolve(self, wanted: str = "") -> Version:
+        """The version that `wanted` names: `sha256:` and at least 12 hex digits, an alias, or "" for production.
+
+        Raises:
+            UnknownVersion: there is none, or the digits fit several.
+        """
+        if wanted.startswith("sha256:"):
+            prefix = wanted.removeprefix("sha256:")
+            found = [version for version in self.versions if len(prefix) >= 12 and version.digest.startswith(prefix)]
+        else:
+            digest = self.aliases.get(wanted or PRODUCTION)
+            found = [version for version in self.versions if version.digest == digest]
+        if len(found) != 1:
+            raise UnknownVersion(model=self.name, version=wanted or PRODUCTION)
+        return found[0]
+
+
+def models(session: Session) -> list[Model]:
+    """All models by name."""
+    versions: dict[str, list[Version]] = {}
+    kinds = {row.name: row for row in session.scalars(sa.select(ModelRow).order_by(ModelRow.name))}
+    for row in session.scalars(sa.select(VersionRow).order_by(VersionRow.created_at.desc(), VersionRow.digest)):
+        versions.setdefault(row.model, []).append(_version(row, kinds[row.model].kind))
+    aliases: dict[str, dict[str, str]] = {}
+    for alias in session.scalars(sa.select(AliasRow)):
+        aliases.setdefault(alias.model, {})[alias.alias] = alias.digest
+    return [
+        Model(
+            name=row.name,
+            kind=row.kind,
+            owner=row.owner,
+            created_at=row.created_at,
+            versions=tuple(versions.get(row.name, ())),
+            aliases=aliases.get(row.name, {}),
+        )
+        for row in kinds.values()
+    ]
+
+
+def publish(
+    session: Session,
+    store: Store,
+    *,
+    name: str,
+    checkpoint: bytes | Path,
+    onnx: bytes | Path | None,
+    source: str,
+    card: str = "",
+    owner: str | None = None,
+) -> Version:
+    """Add a version. Publishing the same file twice changes nothing and returns the version that is there.
+
+    Raises:
+        BadCheckpoint: the file is no checkpoint, or the name is not one.
+        WrongKind: the name already stands for the other kind of model.
+    """
+    if not NAME.fullmatch(name):
+        raise BadCheckpoint(
+            reason="a model's name has 1 to 64 lower-case letters, digits, dots, hyphens or underscores"
+        )
+    data = checkpoint if isinstance(checkpoint, bytes) else checkpoint.read_bytes()
+    header, digest = read_header(data), hashlib.sha256(data).hexdigest()
+    row = session.get(ModelRow, name)
+    if row is None:
+        row = ModelRow(name=name, kind=header["kind"], owner=owner, created_at=now())
+        session.add(row)
+        session.flush()
+    if row.kind != header["kind"]:
+        raise WrongKind(model=name, kind=row.kind, wanted=header["kind"])
+    version = session.get(VersionRow, (name, digest))
+    if version is None:
+        if onnx is not None:
+            store.put(onnx_path(digest), onnx)
+        store.put(checkpoint_path(digest), data)
+        version = VersionRow(
+            model=name,
+            digest=digest,
+            header=header,
+            card=card,
+            source=source,
+            size_bytes=len(data),
+            created_at=now(),
+        )
+        session.add(version)
+        session.flush()
+    return _version(version, row.kind)
+
+
+def point(session: Session, *, model: str, alias: str, digest: str) -> str | None:
+    """Let an alias refer to a version (promotion and roll-back alike); the digest it referred to before.
+
+    Raises:
+        UnknownModel: there is no such model.
+        UnknownVersion: the model has no such version.
+    """
+    if session.get(ModelRow, model) is None:
+        raise UnknownModel(model=model)
+    if session.get(VersionRow, (model, digest)) is None:
+        raise UnknownVersion(model=model, version=f"sha256:{digest}")
+    row = session.get(AliasRow, (model, alias), with_for_update=True)
+    before = row.digest if row is not None else None
+    if row is None:
+        session.add(AliasRow(model=model, alias=alias, digest=digest, updated_at=now()))
+    else:
+        row.digest, row.updated_at = digest, now()
+    session.flush()
+    return before
+
+
+def withdraw(session: Session, *, model: str, digest: str) -> bool:
+    """Remove a version; whether its bytes are now without any use. A model without versions goes too.
+
+    Raises:
+        UnknownVersion: the model has no such version.
+        VersionInUse: an alias refers to it.
+    """
+    version = session.get(VersionRow, (model, digest))
+    if version is None:
+        raise UnknownVersion(model=model, version=f"sha256:{digest}")
+    users = session.scalars(sa.select(AliasRow.alias).where(AliasRow.model == model, AliasRow.digest == digest)).all()
+    if users:
+        raise VersionInUse(version=f"{model}@sha256:{digest[:12]}", users=", ".join(users))
+    session.delete(version)
+    session.flush()
+    if session.scalar(sa.select(sa.func.count()).select_from(VersionRow).where(VersionRow.model == model)) == 0:
+        session.execute(sa.delete(ModelRow).where(ModelRow.name == model))
+    return session.scalar(sa.select(sa.func.count()).select_from(VersionRow).where(VersionRow.digest == digest)) == 0
+
+
+def register_bundled(database: Database, store: Store, folder: Path) -> list[Version]:
+    """Publish every checkpoint in `folder`, with the card and the ONNX export beside it.
+
+    A bundled version becomes production where nothing else does, and in the place of an earlier bundled one; never in
+    the place of a version that someone trained, imported or promoted.
+    """
+    published = []
+    for path in sorted(folder.glob("*.safetensors")):
+        card, onnx = path.with_suffix(".md"), path.with_suffix(".onnx")
+        with database.session() as session:
+            version = publish(
+                session,
+                store,
+                name=path.stem,
+                checkpoint=path,
+                onnx=onnx if onnx.exists() else None,
+                source=BUNDLED,
+                card=card.read_text(encoding="utf-8") if card.exists() else "",
+            )
+            alias = session.get(AliasRow, (path.stem, PRODUCTION))
+            current = None if alias is None else session.get(VersionRow, (path.stem, alias.digest))
+            if current is None or current.source == BUNDLED:
+                point(session, model=path.stem, alias=PRODUCTION, digest=version.digest)
+        published.append(version)
+    return published
+
+
+def read_header(checkpoint: bytes) -> dict[str, Any]:
+    """What a checkpoint file says of itself. Raises `BadCheckpoint`."""
+    length = int.from_bytes(checkpoint[:8], "little")
+    if len(checkpoint) < 8 or not 2 <= length <= min(_LARGEST_HEADER_BYTES, len(checkpoint) - 8):
+        raise BadCheckpoint(reason="the file is not in safetensors format, or is cut short")
+    try:
+        header = json.loads(json.loads(checkpoint[8 : 8 + length])["__metadata__"]["likeness"])
+        if header["kind"] not in ("classifier", "generator"):
+            raise BadCheckpoint(reason="it holds neither a classifier nor a generator")
+        int(header["input"]["size"]), int(header["input"]["channels"]), list(header["labels"]), dict(header["extras"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadCheckpoint(reason="its header was not written by Likeness") from error
+    return dict(header)
+
+
+def _version(row: VersionRow, kind: str) -> Version:
+    return Version(
+        model=row.model,
+        digest=row.digest,
+        kind=kind,
+        header=row.header,
+        card=row.card,
+        source=row.source,
+        size_bytes=row.size_bytes,
+        created_at=row.created_at,
+    )

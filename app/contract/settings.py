@@ -1,0 +1,101 @@
+"""Settings: one typed class, read once from `LIKENESS_*` variables, with defaults that work on a laptop."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+import platformdirs
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_home() -> Path:
+    """The user's data directory for Likeness, as the platform defines it."""
+    return Path(platformdirs.user_data_dir("likeness", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """Every knob of every process. A process reads it once, at its start, and passes on what is needed."""
+
+    model_config = SettingsConfigDict(env_prefix="LIKENESS_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=default_home, description="Directory of the embedded Redis, database and store.")
+    host: str = Field("127.0.0.1", description="Address the api listens on. Anything but loopback needs an admin key.")
+    port: int = Field(8000, ge=0, le=65535, description="Port the api listens on.")
+    public_url: str = Field("", description="Address clients use, for absolute links. Empty: taken from each request.")
+    admin_key: SecretStr | None = Field(
+        None, description="A key with every scope. Needed on any but a loopback address."
+    )
+
+    redis_url: str = Field("", description="Broker, replies and events. Empty: the embedded Redis in `home`.")
+    cache_url: str = Field("", description="A second Redis (allkeys-lru) that api processes share faces through.")
+    database_url: str = Field("", description="SQLAlchemy URL. Empty: SQLite (WAL) in `home`.")
+    store_url: str = Field("", description="Object store URL (file, s3, gs, az). Empty: a directory in `home`.")
+    store_options: dict[str, str] = Field(
+        default_factory=dict, description="Options of the object store (JSON), such as endpoint and credentials."
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line written.")
+    log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for machines.")
+
+    default_classifier: str = Field("clothing", description="Classifier used when a request names none.")
+    default_generator: str = Field("faces", description="Generator used when a request names none.")
+
+    interactive_deadline_seconds: float = Field(
+        15.0, gt=0, description="An interactive request is answered, or refused with 503, within this time."
+    )
+    publish_budget_seconds: float = Field(2.0, gt=0, description="Longest wait for the broker to take a message.")
+    max_batch_images: int = Field(64, ge=1, le=512, description="Most images in one message to a worker.")
+    in_flight_batches: int = Field(2, ge=1, description="Batches of one model a process keeps at the workers at once.")
+    max_queued_images: int = Field(2048, ge=1, description="Images of one model a process lets wait before it sheds.")
+    max_images_per_request: int = Field(64, ge=1, description="Most images in one request.")
+    max_upload_bytes: int = Field(20_000_000, ge=1, description="Largest body of an interactive request, in bytes.")
+    max_picture_pixels: int = Field(50_000_000, ge=1, description="Most pixels (width times height) of one picture.")
+    face_cache_bytes: int = Field(
+        64_000_000, ge=0, description="Memory of one api process for encoded faces, in bytes."
+    )
+    codec_threads: int = Field(0, ge=0, description="Threads that decode and encode. 0: as many as cores.")
+
+    worker_threads: int = Field(0, ge=0, description="Compute threads of one infer worker. 0: as many as cores.")
+    worker_memory_bytes: int = Field(
+        2_000_000_000, ge=1, description="Memory one infer worker spends on loaded models."
+    )
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
+    cpu_engine: Literal["onnx", "torch"] = Field("onnx", description="What runs networks on a CPU.")
+
+    lease_seconds: float = Field(
+        30.0, gt=0, description="A durable job whose worker is silent this long is taken away."
+    )
+    sweep_seconds: float = Field(5.0, gt=0, description="How often lost messages and lost leases are looked for.")
+    max_attempts: int = Field(3, ge=1, description="A durable job whose worker was lost this often fails.")
+
+    @model_validator(mode="after")
+    def _check_urls(self) -> Self:
+        if self.redis_url and "://" not in self.redis_url:
+            raise ValueError("redis_url must be a URL such as redis://host:6379/0")
+        return self
+
+    @cached_property
+    def redis(self) -> str:
+        """URL for redis-py: the configured one, or the embedded server's private socket."""
+        return self.redis_url or f"unix://{self.home / 'redis' / 'redis.sock'}"
+
+    @cached_property
+    def broker(self) -> str:
+        """URL for Celery, which spells a socket differently."""
+        return self.redis.replace("unix://", "redis+socket://", 1) if self.redis.startswith("unix://") else self.redis
+
+    @cached_property
+    def database(self) -> str:
+        """SQLAlchemy URL: the configured one, or a SQLite file."""
+        return self.database_url or f"sqlite:///{self.home / 'likeness.db'}"
+
+    @cached_property
+    def store(self) -> str:
+        """Object store URL: the configured one, or a directory."""
+        return self.store_url or (self.home / "store").absolute().as_uri()
+
+    @cached_property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach the api."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}

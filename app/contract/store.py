@@ -1,0 +1,100 @@
+"""The object store: bytes under paths, in a directory by default, in a bucket by URL.
+
+Paths:
+    checkpoints/{digest}.safetensors   a served checkpoint
+    checkpoints/{digest}.onnx          the same network for ONNX Runtime
+    jobs/{id}/input/{n}                pictures of a durable request
+    jobs/{id}/output/{name}            what a durable job made
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import obstore
+from obstore.exceptions import AlreadyExistsError
+from obstore.store import from_url
+
+StorePath = str
+
+
+class Store:
+    """Objects at `url`. A missing object raises `FileNotFoundError`, as a missing file does."""
+
+    def __init__(self, url: str, options: dict[str, str] | None = None) -> None:
+        if url.startswith("file:"):
+            Path(url.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
+        self.url = url
+        self._store = from_url(url, **(options or {}))  # type: ignore[call-overload]
+
+    def put(self, path: StorePath, data: bytes | memoryview | Path | Iterable[bytes]) -> None:
+        """Write an object whole: nobody ever reads half of it."""
+        obstore.put(self._store, path, data)
+
+    def put_once(self, path: StorePath, data: bytes | Path) -> bool:
+        """Write an object unless it is there already; whether it was written."""
+        try:
+            obstore.put(self._store, path, data, mode="create")
+        except AlreadyExistsError:
+            return False
+        return True
+
+    def get(self, path: StorePath) -> bytes:
+        """The object's bytes."""
+        return bytes(obstore.get(self._store, path).bytes())
+
+    def stream(self, path: StorePath, *, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+        """The object's bytes in pieces of at least `chunk_bytes`, the last one excepted."""
+        for chunk in obstore.get(self._store, path).stream(min_chunk_size=chunk_bytes):
+            yield bytes(chunk)
+
+    def download(self, path: StorePath, target: Path) -> None:
+        """Copy an object to a file, which appears whole or not at all."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for chunk in self.stream(path):
+                    file.write(chunk)
+            os.replace(partial, target)
+        except BaseException:
+            Path(partial).unlink(missing_ok=True)
+            raise
+
+    def size(self, path: StorePath) -> int:
+        """The object's size in bytes."""
+        return int(obstore.head(self._store, path)["size"])
+
+    def exists(self, path: StorePath) -> bool:
+        """Whether there is such an object."""
+        try:
+            obstore.head(self._store, path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def list(self, prefix: StorePath) -> list[StorePath]:
+        """Paths of all objects below `prefix`, sorted."""
+        return sorted(meta["path"] for page in obstore.list(self._store, prefix) for meta in page)
+
+    def delete(self, *paths: StorePath) -> None:
+        """Remove objects; those that are not there are no error."""
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):
+                obstore.delete(self._store, path)
+
+    def ping(self) -> None:
+        """Raise unless the store answers."""
+        self.exists("checkpoints/ping")
+
+
+def checkpoint_path(digest: str) -> StorePath:
+    """Where the served checkpoint `digest` (hex SHA-256) lies."""
+    return f"checkpoints/{digest}.safetensors"
+
+
+def onnx_path(digest: str) -> StorePath:
+    """Where the ONNX export of checkpoint `digest` lies."""
+    return f"checkpoints/{digest}.onnx"
