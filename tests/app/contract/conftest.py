@@ -1,0 +1,36 @@
+"""A migrated database of each kind, empty for every test."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from app.contract.database import Database
+from app.contract.tables import Base
+from tests import postgres
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if postgres.binaries() is None:
+        pytest.skip("no PostgreSQL server is installed")
+    with postgres.server(tmp_path_factory.mktemp("postgres")) as url:
+        database = Database(url)
+        database.migrate()
+        database.close()
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+        database.migrate()
+    else:
+        database = Database(request.getfixturevalue("postgres_url"))
+    yield database
+    with database.session() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(sa.delete(table))
+    database.close()

@@ -1,0 +1,117 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from app.contract import registry
+from app.contract.database import Database
+from app.contract.errors import BadCheckpoint, UnknownVersion, VersionInUse, WrongKind
+from app.contract.store import Store, checkpoint_path
+
+
+def checkpoint(kind: str = "generator", note: str = "") -> bytes:
+    """A checkpoint without weights: a safetensors file that is all header."""
+    said = {"kind": kind, "input": {"size": 64, "channels": 3}, "labels": [], "extras": {}, "note": note}
+    header = json.dumps({"__metadata__": {"likeness": json.dumps(said)}}).encode()
+    return len(header).to_bytes(8, "little") + header
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store((tmp_path / "store").as_uri())
+
+
+def publish(database: Database, store: Store, note: str, name: str = "faces") -> registry.Version:
+    with database.session() as session:
+        return registry.publish(
+            session, store, name=name, checkpoint=checkpoint(note=note), onnx=None, source="imported"
+        )
+
+
+def model(database: Database, name: str = "faces") -> registry.Model:
+    with database.session() as session:
+        return next(found for found in registry.models(session) if found.name == name)
+
+
+def test_a_published_version_can_be_read_and_loaded(database: Database, store: Store) -> None:
+    version = publish(database, store, "one")
+    assert model(database).versions == (version,)
+    assert store.get(checkpoint_path(version.digest)) == checkpoint(note="one")
+    assert (version.size, version.channels) == (64, 3)
+
+
+def test_publishing_the_same_file_twice_changes_nothing(database: Database, store: Store) -> None:
+    assert publish(database, store, "one") == publish(database, store, "one")
+    assert len(model(database).versions) == 1
+
+
+def test_promotion_and_roll_back_are_the_same_move(database: Database, store: Store) -> None:
+    first, second = publish(database, store, "one"), publish(database, store, "two")
+    for version in (first, second, first):
+        with database.session() as session:
+            registry.point(session, model="faces", alias="production", digest=version.digest)
+        assert model(database).resolve() == version
+
+
+def test_a_version_is_found_by_twelve_digits_but_not_by_fewer(database: Database, store: Store) -> None:
+    version = publish(database, store, "one")
+    assert model(database).resolve(f"sha256:{version.digest[:12]}") == version
+    with pytest.raises(UnknownVersion):
+        model(database).resolve(f"sha256:{version.digest[:11]}")
+
+
+def test_a_version_in_use_stays(database: Database, store: Store) -> None:
+    version = publish(database, store, "one")
+    with database.session() as session:
+        registry.point(session, model="faces", alias="production", digest=version.digest)
+    with pytest.raises(VersionInUse), database.session() as session:
+        registry.withdraw(session, model="faces", digest=version.digest)
+
+
+def test_the_last_version_takes_its_model_with_it(database: Database, store: Store) -> None:
+    version = publish(database, store, "one")
+    with database.session() as session:
+        assert registry.withdraw(session, model="faces", digest=version.digest)
+        assert registry.models(session) == []
+
+
+def test_a_name_stands_for_one_kind_of_model(database: Database, store: Store) -> None:
+    publish(database, store, "one")
+    with pytest.raises(WrongKind), database.session() as session:
+        registry.publish(
+            session, store, name="faces", checkpoint=checkpoint("classifier"), onnx=None, source="imported"
+        )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"text", b"\x00" * 64, b"\xff" * 64, checkpoint()[:-5], checkpoint(kind="pickle")],
+    ids=["empty", "text", "zeros", "ones", "cut short", "of no kind"],
+)
+def test_what_is_no_checkpoint_is_refused(database: Database, store: Store, data: bytes) -> None:
+    with pytest.raises(BadCheckpoint), database.session() as session:
+        registry.publish(session, store, name="faces", checkpoint=data, onnx=None, source="imported")
+    assert store.list("checkpoints") == []
+
+
+@pytest.mark.parametrize("name", ["", "Faces", "../faces", "a" * 65, "fa ces", "-faces"])
+def test_a_name_that_would_not_fit_an_address_is_refused(database: Database, store: Store, name: str) -> None:
+    with pytest.raises(BadCheckpoint):
+        publish(database, store, "one", name=name)
+
+
+def test_a_bundled_version_replaces_a_bundled_one_but_never_a_promoted_one(
+    database: Database, store: Store, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bundled"
+    folder.mkdir()
+    for note in ("one", "two"):
+        (folder / "faces.safetensors").write_bytes(checkpoint(note=note))
+        (version,) = registry.register_bundled(database, store, folder)
+        assert model(database).resolve() == version
+    mine = publish(database, store, "mine")
+    with database.session() as session:
+        registry.point(session, model="faces", alias="production", digest=mine.digest)
+    (folder / "faces.safetensors").write_bytes(checkpoint(note="three"))
+    registry.register_bundled(database, store, folder)
+    assert model(database).resolve() == mine

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from app.contract.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store((tmp_path / "store").as_uri())
+
+
+def test_an_object_comes_back_as_it_was_put(store: Store) -> None:
+    store.put("jobs/a/output/0.png", b"picture")
+    assert store.get("jobs/a/output/0.png") == b"picture"
+    assert store.size("jobs/a/output/0.png") == 7
+
+
+def test_a_missing_object_is_a_missing_file(store: Store) -> None:
+    assert not store.exists("nothing")
+    with pytest.raises(FileNotFoundError):
+        store.get("nothing")
+
+
+def test_the_first_of_two_writers_wins(store: Store) -> None:
+    assert store.put_once("once", b"first")
+    assert not store.put_once("once", b"second")
+    assert store.get("once") == b"first"
+
+
+def test_a_path_cannot_leave_the_store(store: Store) -> None:
+    with pytest.raises(ValueError, match="illegal"):
+        store.put("../outside", b"x")
+
+
+def test_a_stream_goes_in_and_a_file_comes_out(store: Store, tmp_path: Path) -> None:
+    store.put("big", (bytes([number]) * 300_000 for number in range(5)))
+    store.download("big", tmp_path / "deep" / "big")
+    assert (tmp_path / "deep" / "big").read_bytes() == b"".join(bytes([number]) * 300_000 for number in range(5))
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["big"]
+
+
+def test_listing_is_sorted_and_deleting_twice_is_no_error(store: Store) -> None:
+    for path in ("x/b", "x/a", "y/c"):
+        store.put(path, b"")
+    assert store.list("x") == ["x/a", "x/b"]
+    store.delete("x/a", "x/a")
+    assert store.list("x") == ["x/b"]

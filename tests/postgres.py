@@ -1,0 +1,45 @@
+"""A PostgreSQL server of the tests' own: a fresh cluster in a temporary directory, on a private socket."""
+
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+DEBIAN = Path("/usr/lib/postgresql")
+
+
+def binaries() -> Path | None:
+    """The directory of `initdb` and `postgres`, newest release first, or None where there is no server."""
+    found = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]), reverse=True)
+    on_path = shutil.which("initdb")
+    return found[0].parent if found else Path(on_path).parent if on_path else None
+
+
+@contextmanager
+def server(directory: Path) -> Iterator[str]:
+    """Run a server in `directory` and yield its SQLAlchemy URL. PostgreSQL refuses root, so root lends it `postgres`."""
+    where = binaries()
+    assert where is not None
+    cluster, sockets = directory / "cluster", directory / "sockets"
+    sockets.mkdir(parents=True)
+    user: dict[str, str] = {}
+    if os.geteuid() == 0:
+        account = pwd.getpwnam("postgres")
+        user = {"user": "postgres", "group": "postgres"}
+        os.chown(directory, account.pw_uid, account.pw_gid)
+        os.chown(sockets, account.pw_uid, account.pw_gid)
+        for parent in directory.parents:  # pytest's directories are closed to other users
+            if parent.stat().st_uid == 0 and parent.stat().st_mode & 0o005 != 0o005:
+                parent.chmod(parent.stat().st_mode | 0o055)
+    quiet: dict[str, object] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": directory, **user}
+    subprocess.run([where / "initdb", "-A", "trust", "-U", "postgres", "--no-sync", "-D", cluster], **quiet)
+    options = f"-c listen_addresses='' -c unix_socket_directories={sockets} -c fsync=off"
+    control = [where / "pg_ctl", "-D", cluster, "-w", "-l", directory / "log"]
+    subprocess.run([*control, "-o", options, "start"], **quiet)
+    try:
+        yield f"postgresql+psycopg://postgres@/postgres?host={sockets}"
+    finally:
+        subprocess.run([*control, "-m", "immediate", "stop"], **quiet)
