@@ -78,3 +78,8 @@ def restore_module(name: str, module: torch.nn.Module, tensors: Mapping[str, Ten
     """Load what `module_tensors(name, module)` saved."""
     start = f"{name}."
     module.load_state_dict({key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)})
+
+
+def as_json(value: Any) -> Any:
+    """`value` as it comes back from a file, with tuples as lists, so that the two can be compared."""
+    return json.loads(json.dumps(value))

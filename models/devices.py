@@ -1,0 +1,54 @@
+"""Where a run computes: one CPU, one GPU, or one process per GPU started by torchrun. The loops are the same for all.
+
+torchrun tells each process its rank through environment variables; without them the run is alone.
+"""
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.distributed as dist
+
+Precision = Literal["fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One process's share of a run."""
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes files and reports."""
+        return self.rank == 0
+
+    def agree(self, stop: bool) -> bool:
+        """Whether any process wants to stop, so that all leave the loop at the same step."""
+        if self.world == 1:
+            return stop
+        flag = torch.tensor(float(stop), device=self.device)
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag > 0)
+
+    def autocast(self, precision: Precision) -> AbstractContextManager[None]:
+        """Mixed precision around a forward pass; weights and optimiser stay in fp32. bf16 needs no loss scaling."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def place() -> Place:
+    """This process's place. Joins the process group when torchrun started it."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    cuda = torch.cuda.is_available()
+    if world == 1:
+        return Place(torch.device("cuda" if cuda else "cpu"))
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if cuda else "gloo")
+    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    return Place(device, rank=dist.get_rank(), world=world)

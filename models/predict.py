@@ -1,0 +1,34 @@
+"""A classifier's logits for many pictures held in memory."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+BATCH = 500
+
+
+@torch.no_grad()
+def predict(network: nn.Module, images: Tensor, *, tta: bool = False, device: torch.device | None = None) -> Tensor:
+    """Logits float [N, classes] on the CPU for uint8 pictures [N, C, H, W], in fp32 and eval mode.
+
+    With `tta` (test-time augmentation) the log-probabilities of six views are averaged: the picture, shifted by one pixel up
+    and left, and down and right, and the mirror images of the three.
+    """
+    training = network.training
+    network.eval()
+    out = []
+    for part in images.split(BATCH):
+        x = part.to(device or torch.device("cpu")).float() / 255
+        if tta:
+            out.append(torch.stack([network(view).log_softmax(1) for view in _views(x)]).mean(0).cpu())
+        else:
+            out.append(network(x).float().cpu())
+    network.train(training)
+    return torch.cat(out)
+
+
+def _views(x: Tensor) -> list[Tensor]:
+    height, width = x.shape[2:]
+    padded = pad(x, (1, 1, 1, 1), mode="replicate")
+    shifted = [x, padded[:, :, :height, :width], padded[:, :, 2 : height + 2, 2 : width + 2]]
+    return shifted + [view.flip(3) for view in shifted]

@@ -1,0 +1,258 @@
+"""The training loop of classifiers: a generator of events that the caller prints, stores and stops.
+
+Recipe: SGD with Nesterov momentum under a one-cycle schedule (Smith and Topin 2018), label smoothing, augmentation on the
+device, and a running average (EMA) of the weights, which is what gets validated, calibrated and served.
+
+Every random number of a step follows from (seed, rank, images seen before it) and nothing else, so a run that was killed
+and resumed computes what an uninterrupted one does, bit for bit on one CPU.
+"""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from models import calibration, checkpoint, data, devices, metrics, resume
+from models.classifier import Classifier, NetworkConfig
+from models.classifier_augment import AugmentConfig, augment
+from models.predict import predict
+from models.progress import Event, Metrics, Progress, Snapshot
+
+RESUME = "resume.safetensors"
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """Everything that decides a run's outcome beside the pictures."""
+
+    data: str = field(default="", metadata={"description": "file or folder within the data folder; empty for the folder itself"})
+    licence: str = field(default="", metadata={"description": "of the data"})
+    credit: str = field(default="", metadata={"description": "that the data's licence asks for"})
+    network: NetworkConfig = NetworkConfig()
+    augment: AugmentConfig = AugmentConfig()
+    images: int = field(default=1_500_000, metadata={"description": "training pictures seen in all", "minimum": 1})
+    batch: int = field(default=128, metadata={"description": "pictures per step, over all devices", "minimum": 2})
+    learning_rate: float = field(default=0.2, metadata={"description": "at the top of the cycle", "minimum": 0})
+    warm_up: float = field(default=0.2, metadata={"description": "share of the run until the top", "minimum": 0, "maximum": 1})
+    momentum: float = field(default=0.9, metadata={"minimum": 0, "maximum": 1})
+    weight_decay: float = field(default=5e-4, metadata={"minimum": 0})
+    label_smoothing: float = field(default=0.1, metadata={"minimum": 0, "maximum": 0.9})
+    ema_images: int = field(default=30_000, metadata={"description": "half-life of the weights' average", "minimum": 1})
+    validation: float = field(
+        default=0.05, metadata={"description": "share of the training pictures held out to validate", "minimum": 0.005, "maximum": 0.5}
+    )
+    precision: devices.Precision = field(default="bf16", metadata={"description": "of convolutions while training"})
+    snapshot_images: int = field(default=100_000, metadata={"description": "between two snapshots", "minimum": 1})
+    report_images: int = field(default=5_000, metadata={"description": "between two progress events", "minimum": 1})
+    seed: int = field(default=0, metadata={"minimum": 0})
+
+
+def train(
+    config: ClassifierConfig, pictures: data.Pictures, *, out: Path, resume: bool, stop: Callable[[], bool]
+) -> Iterator[Event]:
+    """Train on `pictures` and keep `resume.safetensors` and `checkpoint.safetensors` under `out`.
+
+    With `resume` a run found under `out` goes on; `images` may have changed since, nothing else. Raises `ValueError` for data
+    that cannot be trained on and `FloatingPointError` when the loss is no longer a number.
+    """
+    run = _Run(config, pictures, out=out, place=devices.place())
+    if resume:
+        run.restore()
+    run.restart_clock()
+    losses: list[Tensor] = []
+    while run.images < config.images and not run.place.agree(stop()):
+        before = run.images
+        losses.append(run.step())
+        if _passed(before, run.images, config.report_images) or run.images >= config.images:
+            loss = torch.stack(losses).mean().item()
+            losses.clear()
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"The loss is {loss} after {run.images} pictures; a lower learning rate may help.")
+            yield run.progress()
+            yield Metrics(run.images, {"loss": loss, "learning_rate": _learning_rate(config, before)})
+        if _passed(before, run.images, config.snapshot_images) and run.images < config.images:
+            yield from run.snapshot()
+    yield from run.snapshot()
+
+
+class _Run:
+    """The moving parts of one run: network, average, optimiser and the count of pictures seen."""
+
+    def __init__(self, config: ClassifierConfig, pictures: data.Pictures, *, out: Path, place: devices.Place) -> None:
+        if pictures.labels is None or len(pictures.classes) < 2:
+            raise ValueError("A classifier needs pictures in at least two classes.")
+        if config.batch % place.world:
+            raise ValueError(f"A batch of {config.batch} cannot be shared evenly by {place.world} processes.")
+        self.out, self.place, self.images = out, place, 0
+        self.training, self.validation = data.holdout(pictures, fraction=config.validation, seed=config.seed)
+        if len(self.validation) < 2 or len(self.training) < config.batch:
+            raise ValueError(f"{len(pictures)} pictures are too few for batches of {config.batch} and a validation part.")
+        self.config = replace(config, network=_fitted(config.network, self.training))
+        torch.manual_seed(config.seed)
+        network = Classifier(self.config.network).to(place.device, memory_format=torch.channels_last)
+        self.network: nn.Module = network
+        self.average = copy.deepcopy(network).requires_grad_(False)
+        self.parallel = DistributedDataParallel(network) if place.world > 1 else network
+        self.optimizer = torch.optim.SGD(_groups(network, config.weight_decay), momentum=config.momentum, nesterov=True)
+        self.seconds_before, self.began = 0.0, time.monotonic()
+        self.order: tuple[int, Tensor] = (-1, torch.empty(0, dtype=torch.int64))
+
+    def step(self) -> Tensor:
+        """One optimiser step; the loss, a scalar that is not waited for."""
+        config, device = self.config, self.place.device
+        # 1,000,003 is prime, so that neighbouring seeds, ranks and counts do not meet.
+        generator = torch.Generator().manual_seed((config.seed * 1_000_003 + self.place.rank) * 1_000_003 + self.images)
+        torch.manual_seed(generator.initial_seed())  # dropout draws from the global generator
+        chosen = self._batch()[self.place.rank :: self.place.world]
+        assert self.training.labels is not None
+        x = self.training.images[chosen].to(device, non_blocking=True).float() / 255
+        classes = config.network.classes
+        targets = F.one_hot(self.training.labels[chosen].to(device), classes).float()
+        x, targets = augment(x, targets, config.augment, generator=generator)
+        targets = targets * (1 - config.label_smoothing) + config.label_smoothing / classes
+        for group in self.optimizer.param_groups:
+            group["lr"] = _learning_rate(config, self.images)
+        self.parallel.train()
+        with self.place.autocast(config.precision):
+            logits = self.parallel(x.contiguous(memory_format=torch.channels_last))
+        loss = F.cross_entropy(logits.float(), targets)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+        self.images += config.batch
+        self._follow()
+        return loss.detach()
+
+    def _batch(self) -> Tensor:
+        """Indices of the next batch: the pictures in a new order each epoch, batches running across the border."""
+        count, batch = len(self.training), self.config.batch
+        at = torch.arange(self.images, self.images + batch)
+        epochs = at // count
+        return torch.cat([self._epoch(int(epoch))[at[epochs == epoch] % count] for epoch in epochs.unique()])
+
+    def _epoch(self, epoch: int) -> Tensor:
+        if self.order[0] != epoch:
+            shuffle = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
+            self.order = (epoch, torch.randperm(len(self.training), generator=shuffle))
+        return self.order[1]
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """average <- average + (1 - 2^(-batch / half-life)) (network - average), with a shorter half-life at first."""
+        half_life = min(self.config.ema_images, max(self.images // 10, 1))
+        share = 1 - 0.5 ** (self.config.batch / half_life)
+        for mean, now in zip(self.average.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(now, share)
+            else:
+                mean.copy_(now)
+
+    def progress(self) -> Progress:
+        session = time.monotonic() - self.began
+        rate = (self.images - self.images_before) / max(session, 1e-9)
+        return Progress(self.images, self.config.images, rate, self.seconds_before + session)
+
+    def restart_clock(self) -> None:
+        """Count this session's speed from here."""
+        self.images_before, self.began = self.images, time.monotonic()
+
+    def snapshot(self) -> Iterator[Event]:
+        """Validate and calibrate the average, and write both files. Only the leading process does."""
+        if not self.place.leads:
+            return
+        assert self.validation.labels is not None
+        logits = predict(self.average, self.validation.images, device=self.place.device)
+        fitted = calibration.fit(logits, self.validation.labels)
+        found = metrics.report(logits / fitted.temperature, self.validation.labels)
+        values = {"accuracy": found.accuracy, "nll": found.nll, "ece": found.ece}
+        yield Metrics(self.images, {f"validation_{name}": value for name, value in values.items()})
+        network = self.config.network
+        checkpoint.save(
+            self.out / CHECKPOINT,
+            kind="classifier",
+            network=asdict(network),
+            weights=self.average.state_dict(),
+            header={
+                "input": {"size": network.size, "channels": network.channels, "mean": network.mean, "std": network.std},
+                "labels": self.training.classes,
+                "calibration": asdict(fitted),
+                "metrics": {"validation": {"count": found.count, **values}},
+                "training": asdict(self.config) | {"images_seen": self.images},
+                "provenance": {
+                    "data": self.config.data,
+                    "digest": self.training.digest,
+                    "licence": self.config.licence,
+                    "credit": self.config.credit,
+                },
+            },
+        )
+        optimizer, skeleton = resume.flatten("optimizer", self.optimizer.state_dict())
+        resume.save_state(
+            self.out / RESUME,
+            resume.module_tensors("network", self.network) | resume.module_tensors("average", self.average) | optimizer,
+            {
+                "images": self.images,
+                "seconds": self.progress().seconds,
+                "optimizer": skeleton,
+                "config": asdict(self.config),
+                "digest": self.training.digest,
+            },
+        )
+        yield Snapshot(self.images, self.out / RESUME, self.out / CHECKPOINT)
+
+    def restore(self) -> None:
+        """Go on from the last snapshot under `out`, if there is one. Raises `ValueError` if it is of another run."""
+        if not (self.out / RESUME).exists():
+            return
+        tensors, meta = resume.load_state(self.out / RESUME)
+        here = resume.as_json(asdict(replace(self.config, images=meta["config"]["images"])))
+        changed = sorted(key for key, value in here.items() if meta["config"].get(key) != value)
+        if changed or meta["digest"] != self.training.digest:
+            what = ", ".join(changed) or "data"
+            raise ValueError(f"The run in {self.out.name} was started with another {what}; use another folder.")
+        resume.restore_module("network", self.network, tensors)
+        resume.restore_module("average", self.average, tensors)
+        self.optimizer.load_state_dict(resume.unflatten(tensors, meta["optimizer"]))
+        self.images, self.seconds_before = meta["images"], meta["seconds"]
+
+
+def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
+    """The network's configuration with what the pictures decide."""
+    n, channels, size, _ = pictures.images.shape
+    x = pictures.images[:: max(1, n // 10_000)].double() / 255
+    return replace(
+        network,
+        size=size,
+        channels=channels,
+        classes=len(pictures.classes),
+        mean=tuple(round(value, 4) for value in x.mean((0, 2, 3)).tolist()),
+        std=tuple(max(round(value, 4), 0.01) for value in x.std((0, 2, 3)).tolist()),
+    )
+
+
+def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Weights decay; biases, normalisation and PReLU slopes do not."""
+    weights = [parameter for parameter in network.parameters() if parameter.ndim > 1]
+    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _learning_rate(config: ClassifierConfig, images: int) -> float:
+    """One cycle: up in a straight line, down along a half cosine to a thousandth of the top."""
+    done = min(images / config.images, 1.0)
+    if done < config.warm_up:
+        return config.learning_rate * (0.05 + 0.95 * done / config.warm_up)
+    fall = (done - config.warm_up) / max(1 - config.warm_up, 1e-9)
+    return config.learning_rate * (0.001 + 0.999 * (1 + math.cos(math.pi * fall)) / 2)
+
+
+def _passed(before: int, after: int, every: int) -> bool:
+    return before // every != after // every
