@@ -20,7 +20,7 @@ def binaries() -> Path | None:
 
 @contextmanager
 def server(directory: Path) -> Iterator[str]:
-    """Run a server in `directory` and yield its SQLAlchemy URL. PostgreSQL refuses root, so root lends it `postgres`."""
+    """Run a server in `directory` and yield its SQLAlchemy URL. PostgreSQL refuses root, so root becomes `postgres`."""
     where = binaries()
     assert where is not None
     cluster, sockets = directory / "cluster", directory / "sockets"
