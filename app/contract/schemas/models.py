@@ -1,0 +1,54 @@
+"""Models and their versions."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from app.contract.schemas.base import Told
+
+
+class VersionView(Told):
+    """One immutable version of a model."""
+
+    version: str = Field(examples=["sha256:" + "0" * 64])
+    aliases: list[str]
+    source: str = Field(description="bundled, imported, or the job that trained it.")
+    size_bytes: int
+    created_at: datetime
+    labels: list[str]
+    input: dict[str, Any] = Field(description="Size and channels of the network's pictures.")
+    directions: list[str] = Field(description="Names of the edits that a generator knows.")
+    metrics: dict[str, Any]
+    provenance: dict[str, Any] = Field(description="The data it was trained on, and their licence.")
+
+
+class ModelEntry(Told):
+    """A model in the list, in the shape that OpenAI's clients read, too."""
+
+    id: str = Field(examples=["faces"])
+    object: Literal["model"] = "model"
+    created: int = Field(description="Unix time, in seconds.")
+    owned_by: str = Field(examples=["bundled"])
+    kind: Literal["classifier", "generator"]
+    version: str | None = Field(description="The version in production.", examples=["sha256:" + "0" * 64])
+    labels: list[str]
+    size: int | None = Field(description="Side of the network's own pictures, in pixels.")
+    default: bool = Field(description="Whether a request that names no model gets this one.")
+
+
+class ModelList(Told):
+    """All models, by name."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelEntry]
+    has_more: bool
+    last_id: str | None
+
+
+class ModelDetail(ModelEntry):
+    """A model with its versions."""
+
+    versions: list[VersionView] = Field(description="Newest first.")
+    aliases: dict[str, str] = Field(description="Alias to version.")
+    card: str = Field(description="The model card of the version in production, in Markdown.")
