@@ -1,4 +1,4 @@
-"""How many cores this process may really use: fewer than the machine has inside a container or under an affinity mask."""
+"""How many cores this process may really use: fewer than the machine has, in a container or under an affinity mask."""
 
 import os
 from pathlib import Path

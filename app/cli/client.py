@@ -1,0 +1,103 @@
+"""A client of one running service, for the commands that use it over HTTP."""
+
+import os
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+TIMEOUT_SECONDS = 60.0
+
+
+class ServiceError(Exception):
+    """The service refused or failed; the message is one sentence for a person.
+
+    Attributes:
+        status: the HTTP status, or 0 when there was no answer at all.
+    """
+
+    def __init__(self, sentence: str, *, status: int = 0) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Client:
+    """Speaks to the service at `LIKENESS_URL` with the key in `LIKENESS_KEY`."""
+
+    def __init__(self, url: str | None = None, key: str | None = None) -> None:
+        self.url = (url or os.environ.get("LIKENESS_URL") or DEFAULT_URL).rstrip("/")
+        key = key or os.environ.get("LIKENESS_KEY")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_SECONDS)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return the JSON answer to a GET; options that are None are left out.
+
+        Raises:
+            ServiceError: no answer, or one that is not a success.
+        """
+        return self._send("GET", path, params=_given(query))
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """Return the JSON answer to a POST of JSON; fields that are None are left out.
+
+        Raises:
+            ServiceError: no answer, or one that is not a success.
+        """
+        return self._send("POST", path, json=_given(body))
+
+    def upload(self, path: str, *, images: list[tuple[str, bytes]], **fields: Any) -> Any:
+        """Return the JSON answer to a multipart POST of (file name, bytes) and of plain fields.
+
+        Raises:
+            ServiceError: no answer, or one that is not a success.
+        """
+        return self._send("POST", path, files=[("image", image) for image in images], data=_given(fields))
+
+    def _send(self, method: str, path: str, **parts: Any) -> Any:
+        try:
+            answer = self._http.request(method, path, **parts)
+        except httpx.TimeoutException:
+            raise ServiceError(f"{self.url} does not answer within {TIMEOUT_SECONDS:.0f} s.") from None
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise ServiceError(
+                f"No Likeness service answers at {self.url} ({error}). Start one with `likeness up`, or set "
+                "LIKENESS_URL to where it runs."
+            ) from None
+        if answer.is_success:
+            return _json(answer, self.url)
+        raise ServiceError(_sentence(answer), status=answer.status_code)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _json(answer: httpx.Response, url: str) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise ServiceError(f"{url} answers, but not as Likeness does; is LIKENESS_URL right?") from None
+
+
+def _sentence(answer: httpx.Response) -> str:
+    """Return what a problem document says, with the fields that are wrong and the id that finds it in the logs."""
+    try:
+        problem = answer.json()
+        said = str(problem.get("detail") or problem.get("title") or answer.reason_phrase)
+        fields = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.get("errors") or ()]
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return f"The service answers {answer.status_code} {answer.reason_phrase}."
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        fields.append("set LIKENESS_KEY to a key of this service")
+    after = answer.headers.get("Retry-After")
+    return "; ".join([said, *fields]) + (f" Try again in {after} s." if after else "")

@@ -1,0 +1,40 @@
+"""The `likeness` command: run the service, and use one over HTTP.
+
+    likeness up
+    likeness generate ada grace -o faces
+
+Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage.
+"""
+
+import typer
+
+from app.cli import api, classify, generate, jobs, migrate, models, up, worker
+
+application = typer.Typer(
+    name="likeness",
+    help="A self-hosted image service: trained CNN classifiers and GANs behind a REST API.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,  # locals may hold keys
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RUN = "Run the service"
+USE = "Use a service (LIKENESS_URL, LIKENESS_KEY)"
+
+application.command("up", rich_help_panel=RUN)(up.up)
+application.command("api", rich_help_panel=RUN)(api.api)
+application.command("worker", rich_help_panel=RUN)(worker.worker)
+application.command("migrate", rich_help_panel=RUN)(migrate.migrate)
+application.command("generate", rich_help_panel=USE)(generate.generate)
+application.command("classify", rich_help_panel=USE)(classify.classify)
+application.command("models", rich_help_panel=USE)(models.models)
+application.command("jobs", rich_help_panel=USE)(jobs.jobs)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    application()
+
+
+if __name__ == "__main__":
+    main()
