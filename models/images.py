@@ -1,11 +1,11 @@
 """Pictures to pixels and back, with Pillow alone.
 
-The service and the training code both decode through this module, so a network meets the same pixels in both. Pixels are
-plain bytes in rows of interleaved channels, uint8 [H, W, C].
+The service and the training code both decode through this module, so a network meets the same pixels in both. Pixels
+are plain bytes in rows of interleaved channels, uint8 [H, W, C].
 
-A picture becomes a square by resizing its shorter side to `size` (Lanczos) and cutting the centre: squeezing would change
-the shapes a classifier has learnt, padding would add bars it has never seen. A picture that is `size` already keeps its
-exact pixels.
+A picture becomes a square by resizing its shorter side to `size` (Lanczos) and cutting the centre: squeezing would
+change the shapes a classifier has learnt, padding would add bars it has never seen. A picture that is `size` already
+keeps its exact pixels.
 """
 
 import io
@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Literal
 
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, UnidentifiedImageError
 
 Format = Literal["png", "jpeg", "webp", "avif"]
 
@@ -22,6 +22,10 @@ READABLE = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF", "TIFF")
 MAX_PIXELS = 50_000_000
 DEFAULT_QUALITY: Mapping[Format, int] = {"png": 100, "jpeg": 90, "webp": 90, "avif": 75}
 
+XMP = "XML:com.adobe.xmp"
+"""The metadata entry that is an XMP packet; the name is that of its chunk in a PNG."""
+
+_MODES: Mapping[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
 _ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
 _DESCRIPTION = 0x010E  # the EXIF tag that carries text in formats without text chunks of their own
 _UPRIGHT: Mapping[int, tuple[Image.Transpose, ...]] = {
@@ -80,7 +84,7 @@ def encode(
     *,
     width: int,
     height: int,
-    channels: Literal[1, 3],
+    channels: Literal[1, 3, 4],
     format: Format,
     size: int | None = None,
     metadata: Mapping[str, str] | None = None,
@@ -88,15 +92,18 @@ def encode(
 ) -> bytes:
     """Encode uint8 pixels [height, width, channels]; the same arguments give the same bytes.
 
-    `size` resamples the longer side to that many pixels with Lanczos. `metadata` becomes text chunks in a PNG and one EXIF
-    description of `key: value` lines elsewhere. `quality` (1 to 100) has no meaning for PNG.
+    Four channels are RGB and opacity, which a JPEG does not have: `OSError`. `size` resamples the longer side to that
+    many pixels with Lanczos. `metadata` becomes text chunks in a PNG and one EXIF description of `key: value` lines
+    elsewhere; its entry `XMP` is an XMP packet, which every format carries in its own place. `quality` (1 to 100) has
+    no meaning for PNG.
     """
-    image = Image.frombytes("L" if channels == 1 else "RGB", (width, height), pixels)
+    image = Image.frombytes(_MODES[channels], (width, height), pixels)
     if size is not None and size != max(width, height):
         scale = size / max(width, height)
         image = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS)
     text = dict(metadata or {})
-    exif = _exif(text)
+    described = {key: value for key, value in text.items() if key != XMP}
+    hidden = {"exif": _exif(described)} | ({"xmp": text[XMP].encode()} if XMP in text else {})
     if quality is None:
         quality = DEFAULT_QUALITY[format]
     out = io.BytesIO()
@@ -105,12 +112,12 @@ def encode(
             # Level 1 takes a fifth of the time of the default for a tenth more bytes on generated faces.
             image.save(out, "PNG", compress_level=1, pnginfo=_chunks(text))
         case "jpeg":
-            image.save(out, "JPEG", quality=quality, exif=exif)
+            image.save(out, "JPEG", quality=quality, **hidden)
         case "webp":
-            image.save(out, "WEBP", quality=quality, method=0, exif=exif)
+            image.save(out, "WEBP", quality=quality, method=0, **hidden)
         case "avif":
             # One thread, because the encoder's tiling, and so its bytes, would otherwise follow the machine's cores.
-            image.save(out, "AVIF", quality=quality, speed=9, max_threads=1, exif=exif)
+            image.save(out, "AVIF", quality=quality, speed=9, max_threads=1, **hidden)
     return out.getvalue()
 
 
@@ -119,7 +126,7 @@ def _open(data: bytes, *, max_pixels: int) -> Image.Image:
         image = Image.open(io.BytesIO(data), formats=READABLE)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooManyPixels(f"The picture has more than {max_pixels} pixels.") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise NotAPicture("The bytes are not a picture in a format that is read here.") from error
     except _DAMAGE as error:
         raise Undecodable("The picture cannot be decoded; the file may be cut short or damaged.") from error
@@ -145,7 +152,9 @@ def _fit(image: Image.Image, *, size: int) -> Image.Image:
         return image
     side = min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
-    return image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side), reducing_gap=3.0)
+    return image.resize(
+        (size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side), reducing_gap=3.0
+    )
 
 
 def _chunks(text: Mapping[str, str]) -> PngImagePlugin.PngInfo | None:
