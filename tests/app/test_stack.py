@@ -108,6 +108,23 @@ def test_a_killed_part_comes_back(service: Service, part: str) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.service
+def test_clients_wait_while_the_api_restarts_rather_than_being_refused(service: Service) -> None:
+    [api] = [pid for pid, command in processes_of(service.home).items() if "app.cli api" in command]
+    os.kill(api, signal.SIGKILL)
+    assert none_of(api, within=5.0)
+    assert httpx.get(f"{service.base_url}/healthz", timeout=20).status_code == 200
+
+
+def none_of(pid: int, *, within: float) -> bool:
+    deadline = time.monotonic() + within
+    while Path(f"/proc/{pid}").exists():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.005)
+    return True
+
+
 def _well(service: Service, *, part: str, without: int) -> bool:
     pids = [pid for pid, command in processes_of(service.home).items() if part in command]
     try:
