@@ -179,7 +179,7 @@ def programs(settings: Settings, *, listener: socket.socket, workers: int) -> tu
     fd = listener.fileno()
     devices = infer_devices(settings.device, workers=workers)
     return (
-        supervisor.Program("api", (*python, "app.cli", "api", "--fd", str(fd)), common, (fd,), stop_seconds=8),
+        supervisor.Program("api", (*python, "app.server", "--fd", str(fd)), common, (fd,), stop_seconds=8),
         *(
             supervisor.Program(
                 f"infer-{number}" if workers > 1 else "infer",

@@ -98,7 +98,7 @@ def test_a_killed_service_leaves_nothing_and_starts_again(short_dir: Path) -> No
 
 
 @pytest.mark.service
-@pytest.mark.parametrize("part", ["app.cli api", "worker infer", "worker train", "redis-server"])
+@pytest.mark.parametrize("part", ["app.server", "worker infer", "worker train", "redis-server"])
 def test_a_killed_part_comes_back(service: Service, part: str) -> None:
     [victim] = [pid for pid, command in processes_of(service.home).items() if part in command]
     os.kill(victim, signal.SIGKILL)
@@ -110,7 +110,7 @@ def test_a_killed_part_comes_back(service: Service, part: str) -> None:
 
 @pytest.mark.service
 def test_clients_wait_while_the_api_restarts_rather_than_being_refused(service: Service) -> None:
-    [api] = [pid for pid, command in processes_of(service.home).items() if "app.cli api" in command]
+    [api] = [pid for pid, command in processes_of(service.home).items() if "app.server" in command]
     os.kill(api, signal.SIGKILL)
     assert none_of(api, within=5.0)
     assert httpx.get(f"{service.base_url}/healthz", timeout=20).status_code == 200

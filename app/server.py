@@ -1,0 +1,45 @@
+"""One api process: uvicorn around `app.main.create_app`.
+
+    python -m app.server --fd 7
+
+`likeness api` is the same for a person; this entry leaves out the rest of the command line, which an api that must be
+back at once has no use for.
+"""
+
+import argparse
+import socket
+
+import uvicorn
+
+from app.contract.settings import Settings
+
+GRACE_SECONDS = 5  # for requests in flight and event streams once the process is told to stop
+
+
+def serve(settings: Settings, *, fd: int | None = None) -> None:
+    """Serve until SIGTERM, on the open socket `fd` or else on the address in `settings`."""
+    config = uvicorn.Config(
+        "app.main:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        # Its lines about starting and stopping say what ours say; what goes wrong still comes through.
+        log_level="debug" if settings.log_level == "debug" else "warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    uvicorn.Server(config).run(sockets=None if fd is None else [socket.socket(fileno=fd)])
+
+
+def main() -> None:
+    """Serve with the settings of the environment."""
+    parser = argparse.ArgumentParser(description="One api process.")
+    parser.add_argument("--fd", type=int, help="An open socket to listen on.")
+    serve(Settings(), fd=parser.parse_args().fd)
+
+
+if __name__ == "__main__":
+    main()
