@@ -1,0 +1,103 @@
+"""The models as this process knows them: the registry in memory, so that no request waits for a database."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+import sqlalchemy.exc
+
+from app import signals
+from app.contract import registry
+from app.contract.database import Database
+from app.contract.errors import UnknownModel, WrongKind
+from app.contract.messages import REGISTRY_CHANNEL
+from app.contract.registry import Kind, Model, Version
+
+REFRESH_SECONDS = 3.0
+
+_log = logging.getLogger(__name__)
+
+
+class Catalog:
+    """Models by name, refreshed when the registry signals a change, and every few seconds.
+
+    Args:
+        defaults: the model that serves a request which names none, for each kind.
+    """
+
+    def __init__(self, database: Database, *, defaults: dict[Kind, str]) -> None:
+        self._database, self._defaults = database, defaults
+        self._models: dict[str, Model] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, wakes: signals.Signals) -> None:
+        """Read the registry now, and from then on whenever it changes."""
+        await asyncio.to_thread(self.refresh)
+        self._task = asyncio.create_task(self._follow(wakes))
+
+    async def stop(self) -> None:
+        """Follow no more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def refresh(self) -> None:
+        """Read the registry. Raises what SQLAlchemy raises."""
+        with self._database.session() as session:
+            self._models = {model.name: model for model in registry.models(session)}
+
+    @property
+    def models(self) -> Sequence[Model]:
+        """All models, by name."""
+        return tuple(self._models.values())
+
+    def is_default(self, model: Model) -> bool:
+        """Whether a request that names no model gets this one."""
+        return self._defaults[model.kind] == model.name
+
+    def model(self, name: str) -> Model:
+        """The model `name`. Raises `UnknownModel`."""
+        if name not in self._models:
+            raise UnknownModel(model=_short(name))
+        return self._models[name]
+
+    def resolve(self, reference: str, *, kind: Kind) -> Version:
+        """The version that a client means.
+
+        Args:
+            reference: empty for the default model, `name`, `name@sha256:<hex>` or `name@alias`.
+            kind: what it must be able to do.
+
+        Raises:
+            UnknownModel, UnknownVersion: there is none.
+            WrongKind: it does something else.
+        """
+        name, _, wanted = reference.partition("@")
+        model = self.model(name if reference else self._defaults[kind])
+        if model.kind != kind:
+            raise WrongKind(model=model.name, kind=model.kind, wanted=kind)
+        return model.resolve(_short(wanted))
+
+    async def _follow(self, wakes: signals.Signals) -> None:
+        with wakes.sleeper(REGISTRY_CHANNEL) as signal:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(REFRESH_SECONDS):
+                        await signal.wait()
+                signal.clear()
+                try:
+                    await asyncio.to_thread(self.refresh)
+                except sqlalchemy.exc.SQLAlchemyError as error:
+                    _log.warning("catalog: the database does not answer (%s)", type(error).__name__)
+
+
+def _short(text: str) -> str:
+    """What a client sent, at a length that an error can repeat."""
+    return text if len(text) <= 100 else f"{text[:99]}…"
+
+
+def is_pinned(reference: str) -> bool:
+    """Whether `reference` names one version for ever."""
+    return "@sha256:" in reference

@@ -1,0 +1,188 @@
+"""Gathers the images of many requests into one batch for a worker.
+
+A batch leaves at once while fewer than `in_flight` batches of its lane (one model, one kind of work) are out.
+Otherwise requests gather until an answer comes back or a batch is full. There is no timer: an idle service adds no
+waiting, a busy one batches by itself. Knows nothing of networks, Redis or pictures: an item is one image, whatever
+that is.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from app.contract.errors import Busy, DeadlineExceeded
+
+L = TypeVar("L", bound=Hashable)
+I = TypeVar("I")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Answer(Generic[R]):
+    """Results in the order of the items, and where the time went."""
+
+    results: Sequence[R]
+    queue_ms: float
+    compute_ms: float
+
+
+Send = Callable[[L, Sequence[I], float], Awaitable[Answer[R]]]
+"""Sends the items of a lane as one batch, which nobody waits for after the deadline (time of the event loop)."""
+
+
+@dataclass(eq=False)
+class _Request(Generic[I, R]):
+    items: Sequence[I]
+    deadline: float
+    arrived: float
+    done: asyncio.Future[None]
+    results: dict[int, R] = field(default_factory=dict)
+    taken: int = 0  # items that have left in a batch
+    queue_ms: float = 0.0
+    compute_ms: float = 0.0
+    error: Exception | None = None
+
+    def fail(self, error: Exception) -> None:
+        if not self.done.done():
+            self.error = error
+            self.done.set_result(None)
+
+
+@dataclass(frozen=True)
+class _Part(Generic[I, R]):
+    """Consecutive items of one request that travel in one batch."""
+
+    request: _Request[I, R]
+    start: int
+    items: Sequence[I]
+
+
+@dataclass(eq=False)
+class _Lane(Generic[I, R]):
+    queue: deque[_Request[I, R]] = field(default_factory=deque)
+    waiting: int = 0  # images of the queue that are in no batch yet
+    out: int = 0  # batches at the workers
+    pump_due: bool = False
+
+
+class Coalescer(Generic[L, I, R]):
+    """Lanes of waiting requests. Belongs to one event loop."""
+
+    def __init__(self, send: Send[L, I, R], *, max_batch_images: int, in_flight: int, max_queued_images: int) -> None:
+        self._send = send
+        self._max_batch_images = max_batch_images
+        self._in_flight = in_flight
+        self._max_queued_images = max_queued_images
+        self._lanes: dict[L, _Lane[I, R]] = {}
+        self._batches: set[asyncio.Task[None]] = set()
+        self.batches_sent = 0
+        self.images_sent = 0
+
+    @property
+    def waiting_images(self) -> int:
+        """Images that are in no batch yet."""
+        return sum(lane.waiting for lane in self._lanes.values())
+
+    async def run(self, key: L, items: Sequence[I], *, deadline: float) -> Answer[R]:
+        """The results of `items`, which may travel in one batch with those of others, or in several.
+
+        Raises:
+            Busy: too much is waiting in this lane.
+            DeadlineExceeded: the event loop's time reached `deadline`.
+        """
+        loop = asyncio.get_running_loop()
+        lane = self._lanes.setdefault(key, _Lane())
+        if lane.waiting and lane.waiting + len(items) > self._max_queued_images:
+            raise Busy()
+        request = _Request[I, R](items, deadline, loop.time(), loop.create_future())
+        lane.queue.append(request)
+        lane.waiting += len(items)
+        self._schedule(key, lane)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await request.done
+        except TimeoutError:
+            raise DeadlineExceeded() from None
+        finally:
+            self._leave(key, lane, request)
+        if request.error is not None:
+            raise request.error.with_traceback(None)
+        return Answer([request.results[i] for i in range(len(items))], request.queue_ms, request.compute_ms)
+
+    async def stop(self) -> None:
+        """Give up every batch that is out."""
+        for task in tuple(self._batches):
+            task.cancel()
+        await asyncio.gather(*self._batches, return_exceptions=True)
+
+    def _schedule(self, key: L, lane: _Lane[I, R]) -> None:
+        # One turn of the event loop later, so that requests which arrive in the same turn share a batch.
+        if not lane.pump_due:
+            lane.pump_due = True
+            asyncio.get_running_loop().call_soon(self._pump, key, lane)
+
+    def _pump(self, key: L, lane: _Lane[I, R]) -> None:
+        lane.pump_due = False
+        while lane.out < self._in_flight and (parts := self._take(lane)):
+            lane.out += 1
+            task = asyncio.get_running_loop().create_task(self._run_batch(key, lane, parts))
+            self._batches.add(task)
+            task.add_done_callback(self._batches.discard)
+
+    def _take(self, lane: _Lane[I, R]) -> list[_Part[I, R]]:
+        """The next batch, first come first served; a request that does not fit whole is split."""
+        parts: list[_Part[I, R]] = []
+        room = self._max_batch_images
+        while room and lane.queue:
+            request = lane.queue[0]
+            items = request.items[request.taken : request.taken + room]
+            parts.append(_Part(request, request.taken, items))
+            request.taken += len(items)
+            room -= len(items)
+            lane.waiting -= len(items)
+            if request.taken == len(request.items):
+                lane.queue.popleft()
+        return parts
+
+    async def _run_batch(self, key: L, lane: _Lane[I, R], parts: Sequence[_Part[I, R]]) -> None:
+        items = [item for part in parts for item in part.items]
+        self.batches_sent += 1
+        self.images_sent += len(items)
+        sent = asyncio.get_running_loop().time()
+        try:
+            answer = await self._send(key, items, max(part.request.deadline for part in parts))
+        except Exception as error:  # whatever it is, those who wait must learn of it
+            for part in parts:
+                part.request.fail(error)
+        else:
+            self._share(parts, answer, sent)
+        finally:
+            lane.out -= 1
+            self._schedule(key, lane)
+            self._forget(key, lane)
+
+    def _share(self, parts: Sequence[_Part[I, R]], answer: Answer[R], sent: float) -> None:
+        position = 0
+        for part in parts:
+            request = part.request
+            for offset in range(len(part.items)):
+                request.results[part.start + offset] = answer.results[position]
+                position += 1
+            waited_ms = 1000 * (sent - request.arrived)
+            request.queue_ms = max(request.queue_ms, waited_ms + answer.queue_ms)
+            request.compute_ms += answer.compute_ms
+            if len(request.results) == len(request.items) and not request.done.done():
+                request.done.set_result(None)
+
+    def _leave(self, key: L, lane: _Lane[I, R], request: _Request[I, R]) -> None:
+        """Take what is left of a request that ended, failed or was given up out of the queue."""
+        if request.taken < len(request.items) and request in lane.queue:
+            lane.queue.remove(request)
+            lane.waiting -= len(request.items) - request.taken
+        self._forget(key, lane)
+
+    def _forget(self, key: L, lane: _Lane[I, R]) -> None:
+        if not lane.queue and not lane.out and self._lanes.get(key) is lane:
+            del self._lanes[key]

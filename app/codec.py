@@ -1,0 +1,139 @@
+"""Decodes and encodes pictures in a pool of threads: Pillow lets go of the interpreter while it works."""
+
+import asyncio
+import base64
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, TypeVar
+
+from PIL import Image
+
+from app.contract import cores
+from app.contract.errors import Busy, NotAPicture, TooManyPixels, UndecodablePicture
+from app.contract.registry import Version
+from app.contract.schemas.classify import Explanation
+from app.contract.schemas.generate import PictureFormat
+from app.contract.settings import Settings
+from models import images
+
+T = TypeVar("T")
+
+_CHUNK = 8  # pictures a thread takes at once: a hop between threads costs as much as a small picture
+_HEAT_OPACITY = 0.55
+_SMALLEST_OVERLAY = 224  # pixels; a heat map over a picture of 28 pixels is hard to look at
+
+
+class Codec:
+    """Pictures to pixels and back. At most `max_queued_images` wait; beyond that, `Busy`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._pool = ThreadPoolExecutor(settings.codec_threads or cores.available(), thread_name_prefix="codec")
+        self._max_pixels = settings.max_picture_pixels
+        self._max_waiting = settings.max_queued_images
+        self._waiting = 0
+
+    async def decode(self, files: Sequence[bytes], version: Version) -> list[bytes]:
+        """Pixels, uint8 [size, size, channels], of each file, as the network of `version` takes them.
+
+        Raises:
+            NotAPicture, UndecodablePicture, TooManyPixels: naming the position of the first file that is to blame.
+        """
+        size, channels = version.size, _channels(version.channels)
+
+        def decode(position: int) -> bytes:
+            return _decode(files[position], position, size=size, channels=channels, max_pixels=self._max_pixels)
+
+        return await self._each(decode, len(files))
+
+    async def encode(
+        self,
+        pixels: bytes | memoryview,
+        *,
+        shape: tuple[int, int, int],
+        format: PictureFormat,
+        size: int | None,
+        metadata: Mapping[str, str],
+    ) -> bytes:
+        """The file of uint8 pixels [height, width, channels]; `size` is the side wanted, or None for its own."""
+        height, width, channels = shape
+
+        def encode(_position: int) -> bytes:
+            return images.encode(
+                bytes(pixels),
+                width=width,
+                height=height,
+                channels=_channels(channels),
+                format=format,
+                size=size,
+                metadata=metadata,
+            )
+
+        return (await self._each(encode, 1))[0]
+
+    async def overlay(self, pixels: bytes, heat: bytes | memoryview, version: Version) -> Explanation:
+        """The picture with its heat map, uint8 [size, size], over it."""
+        size, channels = version.size, _channels(version.channels)
+        png = (await self._each(lambda _: _overlay(pixels, bytes(heat), size=size, channels=channels), 1))[0]
+        return Explanation(base64=base64.b64encode(png).decode())
+
+    def stop(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _each(self, work: Callable[[int], T], count: int) -> list[T]:
+        if self._waiting and self._waiting + count > self._max_waiting:
+            raise Busy()
+        loop = asyncio.get_running_loop()
+        self._waiting += count
+        try:
+            chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
+            futures = [loop.run_in_executor(self._pool, _map, work, chunk) for chunk in chunks]
+            done = await asyncio.gather(*futures, return_exceptions=True)
+        finally:
+            self._waiting -= count
+        results: list[T] = []
+        for part in done:
+            if isinstance(part, BaseException):
+                raise part
+            results.extend(part)
+        return results
+
+
+def _map(work: Callable[[int], T], positions: Iterable[int]) -> list[T]:
+    return [work(position) for position in positions]
+
+
+def _decode(data: bytes, position: int, *, size: int, channels: Literal[1, 3], max_pixels: int) -> bytes:
+    try:
+        return images.decode(data, size=size, channels=channels, max_pixels=max_pixels)
+    except images.NotAPicture:
+        raise NotAPicture(position=position) from None
+    except images.TooManyPixels:
+        raise TooManyPixels(position=position, limit=max_pixels) from None
+    except images.Undecodable:
+        raise UndecodablePicture(position=position) from None
+
+
+def _overlay(pixels: bytes, heat: bytes, *, size: int, channels: Literal[1, 3]) -> bytes:
+    """PNG of the picture in grey with the heat over it, from transparent through orange to yellow."""
+    side = max(size, _SMALLEST_OVERLAY)
+    picture = Image.frombytes("L" if channels == 1 else "RGB", (size, size), pixels).convert("L").convert("RGB")
+    picture = picture.resize((side, side), Image.Resampling.BICUBIC)
+    strength = Image.frombytes("L", (size, size), heat).resize((side, side), Image.Resampling.BICUBIC)
+    glow = Image.merge(
+        "RGB",
+        (
+            strength.point(lambda value: min(255, 96 + value)),
+            strength.point(lambda value: max(0, 2 * value - 255)),
+            strength.point(lambda value: max(0, 64 - value)),
+        ),
+    )
+    picture.paste(glow, mask=strength.point(lambda value: round(_HEAT_OPACITY * value)))
+    out = io.BytesIO()
+    picture.save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def _channels(count: int) -> Literal[1, 3]:
+    return 1 if count == 1 else 3

@@ -1,0 +1,45 @@
+"""Single flight: whoever asks for something that is being made already waits for that one."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(eq=False)
+class _Flight(Generic[T]):
+    task: asyncio.Task[T]
+    waiting: int = 0
+
+
+class SingleFlight(Generic[T]):
+    """Makes each thing once at a time. What failed is not remembered: the next who asks tries again."""
+
+    def __init__(self) -> None:
+        self._flights: dict[Hashable, _Flight[T]] = {}
+
+    async def once(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of `make()`, or of the call for the same key that is under way.
+
+        When all who wait have gone, the work is cancelled.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = _Flight(asyncio.create_task(make()))
+        flight.waiting += 1
+        try:
+            # The shield lets one who waits go away without taking the work from the others.
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting:
+                flight.task.cancel()
+            if flight.task.done() or not flight.waiting:
+                self._land(key, flight)
+
+    def _land(self, key: Hashable, flight: _Flight[T]) -> None:
+        # A flight that was given up may have been followed by another one under the same key.
+        if self._flights.get(key) is flight:
+            del self._flights[key]

@@ -1,0 +1,141 @@
+"""The interactive path: images of many requests through one queue to the workers and back, without a database."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.coalesce import Answer, Coalescer
+from app.contract.errors import InternalError
+from app.contract.messages import ClassifyBatch, Drawing, GenerateBatch, Reply, pixels_key
+from app.contract.registry import Version
+from app.contract.settings import Settings
+from app.dispatch import Dispatcher
+
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One picture to classify: uint8 pixels [size, size, channels]."""
+
+    pixels: bytes
+    explain: bool = False
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a classifier says of one picture."""
+
+    probabilities: tuple[float, ...]
+    energy: float
+    heat: bytes | None  # uint8 [size, size], when it was asked for
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One drawn picture: uint8 pixels [height, width, channels]."""
+
+    pixels: bytes
+    shape: tuple[int, int, int]
+
+
+class Inference:
+    """Runs networks on workers. Each model, and each kind of work, is a lane of its own."""
+
+    def __init__(self, dispatcher: Dispatcher, settings: Settings) -> None:
+        self._dispatcher = dispatcher
+        self._deadline_seconds = settings.interactive_deadline_seconds
+        limits = {
+            "max_batch_images": settings.max_batch_images,
+            "in_flight": settings.in_flight_batches,
+            "max_queued_images": settings.max_queued_images,
+        }
+        self._classify = Coalescer[str, Subject, Scores](self._send_subjects, **limits)
+        self._draw = Coalescer[str, Drawing, Drawn](self._send_drawings, **limits)
+
+    @property
+    def batches_sent(self) -> int:
+        """Batches sent since the start."""
+        return self._classify.batches_sent + self._draw.batches_sent
+
+    @property
+    def images_sent(self) -> int:
+        """Images in those batches."""
+        return self._classify.images_sent + self._draw.images_sent
+
+    @property
+    def waiting_images(self) -> int:
+        """Images that are in no batch yet."""
+        return self._classify.waiting_images + self._draw.waiting_images
+
+    def deadline(self) -> float:
+        """When a request that arrives now must have its answer: time of the event loop."""
+        return asyncio.get_running_loop().time() + self._deadline_seconds
+
+    async def classify(self, version: Version, subjects: Sequence[Subject], *, deadline: float) -> Answer[Scores]:
+        """Scores in the order of the subjects. Raises `LikenessError`."""
+        return await self._classify.run(version.digest, subjects, deadline=deadline)
+
+    async def draw(self, version: Version, drawings: Sequence[Drawing], *, deadline: float) -> Answer[Drawn]:
+        """Pictures in the order of the drawings. Raises `LikenessError`."""
+        return await self._draw.run(version.digest, drawings, deadline=deadline)
+
+    async def stop(self) -> None:
+        """Give up what is out."""
+        await self._classify.stop()
+        await self._draw.stop()
+
+    async def _send_subjects(self, digest: str, subjects: Sequence[Subject], deadline: float) -> Answer[Scores]:
+        batch_id = self._dispatcher.next_id()
+        explained = tuple(i for i, subject in enumerate(subjects) if subject.explain)
+        batch = ClassifyBatch(
+            id=batch_id,
+            reply_to=self._dispatcher.reply_to,
+            digest=digest,
+            sent_at=time.time(),
+            deadline=_unix(deadline),
+            pixels=pixels_key(batch_id),
+            count=len(subjects),
+            explain=explained,
+        )
+        pixels = b"".join(subject.pixels for subject in subjects)
+        reply, body = await self._dispatcher.send(batch, deadline=deadline, payload={batch.pixels: pixels})
+        return Answer(read_scores(reply, body, explained=explained), reply.queue_ms, reply.compute_ms)
+
+    async def _send_drawings(self, digest: str, drawings: Sequence[Drawing], deadline: float) -> Answer[Drawn]:
+        batch = GenerateBatch(
+            id=self._dispatcher.next_id(),
+            reply_to=self._dispatcher.reply_to,
+            digest=digest,
+            sent_at=time.time(),
+            deadline=_unix(deadline),
+            drawings=tuple(drawings),
+        )
+        reply, body = await self._dispatcher.send(batch, deadline=deadline)
+        return Answer(_read_pictures(reply, body, count=len(drawings)), reply.queue_ms, reply.compute_ms)
+
+
+def read_scores(reply: Reply, body: memoryview, *, explained: Sequence[int]) -> list[Scores]:
+    """Take the body of a classify reply apart: probabilities, energies, then a heat map for each explained position."""
+    count, classes = reply.shape
+    numbers = count * (classes + 1)
+    if len(body) < _FLOAT_BYTES * numbers + len(explained):
+        raise InternalError()
+    values = body[: _FLOAT_BYTES * numbers].cast("f").tolist()
+    energies, heat = values[count * classes :], body[_FLOAT_BYTES * numbers :]
+    side_bytes = len(heat) // len(explained) if explained else 0
+    maps = {position: bytes(heat[i * side_bytes : (i + 1) * side_bytes]) for i, position in enumerate(explained)}
+    return [Scores(tuple(values[i * classes : (i + 1) * classes]), energies[i], maps.get(i)) for i in range(count)]
+
+
+def _read_pictures(reply: Reply, body: memoryview, *, count: int) -> list[Drawn]:
+    found, height, width, channels = reply.shape
+    step = height * width * channels
+    if found != count or len(body) != count * step:
+        raise InternalError()
+    return [Drawn(bytes(body[i * step : (i + 1) * step]), (height, width, channels)) for i in range(count)]
+
+
+def _unix(deadline: float) -> float:
+    return time.time() + deadline - asyncio.get_running_loop().time()

@@ -1,0 +1,38 @@
+"""Seeds: any text or integer names a picture. One canonical text stands for each, on every path."""
+
+import secrets
+import unicodedata
+
+from app.contract.errors import BadOption
+
+LONGEST = 256
+RESERVED = "random"
+
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+def canonical(seed: str | int, *, name: str = "seed") -> str:
+    """The text that stands for `seed`: the integer 7 and the text "7" are one seed, as are two spellings of one letter.
+
+    Raises:
+        BadOption: the seed is empty, too long, reserved, or not text; `name` tells the client which one it was.
+    """
+    if isinstance(seed, int):
+        if abs(seed) >= 10 ** (LONGEST - 1):  # also keeps clear of Python's own limit on printing integers
+            raise BadOption(name=name, reason=f"has more than {LONGEST} characters")
+        return str(seed)
+    text = unicodedata.normalize("NFC", seed)
+    if not text:
+        raise BadOption(name=name, reason="is empty")
+    if len(text) > LONGEST:
+        raise BadOption(name=name, reason=f"has more than {LONGEST} characters")
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise BadOption(name=name, reason="contains a character that is no text (NUL, or half of a surrogate pair)")
+    if text == RESERVED:
+        raise BadOption(name=name, reason=f"cannot be `{RESERVED}`: that address draws a fresh seed each time")
+    return text
+
+
+def fresh() -> str:
+    """A new seed: twelve letters and digits that are not easily mistaken for one another."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(12))

@@ -1,0 +1,105 @@
+"""Which workers live, as far as this process knows: their reports in Redis, read each second.
+
+A worker that comes back under its name with a new boot has died in between, and what it was doing may be lost.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+
+import pydantic
+import redis.asyncio
+import redis.exceptions
+
+from app import signals
+from app.contract.messages import WORKER_TTL_SECONDS, WORKERS_CHANNEL, WORKERS_KEY, WorkerReport, WorkerState
+
+POLL_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+class Workers:
+    """The live workers. Belongs to one event loop.
+
+    Args:
+        on_restart: called when a worker has come back, with the moment (time of the event loop) at which its new life
+            was first seen: work that was sent before may be lost.
+        on_poll: called after each look with whether Redis answered.
+    """
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        wakes: signals.Signals,
+        *,
+        on_restart: Callable[[float], None],
+        on_poll: Callable[[bool], None],
+    ) -> None:
+        self._client, self._signals = client, wakes
+        self._on_restart, self._on_poll = on_restart, on_poll
+        self._boots: dict[str, str] = {}
+        self._returning: dict[str, float] = {}  # workers of a new boot that are not ready yet, and when they were seen
+        self._task: asyncio.Task[None] | None = None
+        self.reports: tuple[WorkerReport, ...] = ()
+
+    async def start(self) -> None:
+        """Look once, and from then on each second."""
+        await self.look()
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Look no more."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    def ready(self, queue: str) -> bool:
+        """Whether some worker takes what is put into `queue`."""
+        oldest = time.time() - WORKER_TTL_SECONDS
+        return any(
+            report.queue == queue and report.state is WorkerState.READY and report.at >= oldest
+            for report in self.reports
+        )
+
+    async def look(self) -> None:
+        """Read the reports now."""
+        try:
+            found = await self._client.hgetall(WORKERS_KEY)
+        except (redis.exceptions.RedisError, OSError):
+            self._on_poll(False)
+            return
+        self._on_poll(True)
+        oldest = time.time() - WORKER_TTL_SECONDS
+        reports = [report for report in map(_parse, found.values()) if report is not None]
+        self.reports = tuple(sorted((r for r in reports if r.at >= oldest), key=lambda report: report.name))
+        for report in self.reports:
+            self._compare(report)
+
+    def _compare(self, report: WorkerReport) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._boots.setdefault(report.name, report.boot) != report.boot:
+            self._boots[report.name] = report.boot
+            self._returning[report.name] = now
+        if report.state is WorkerState.READY and (seen := self._returning.pop(report.name, None)) is not None:
+            _log.warning("worker %s has come back; what it had is sent again", report.name)
+            self._on_restart(seen)
+
+    async def _watch(self) -> None:
+        with self._signals.sleeper(WORKERS_CHANNEL) as signal:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await signal.wait()
+                signal.clear()
+                await self.look()
+
+
+def _parse(report: bytes | str) -> WorkerReport | None:
+    try:
+        return WorkerReport.model_validate_json(report)
+    except pydantic.ValidationError:
+        return None  # a worker of another version; it is of no use to this one
