@@ -56,4 +56,6 @@ COPY --from=worker-build /opt/likeness /opt/likeness
 USER likeness
 WORKDIR /var/lib/likeness
 STOPSIGNAL SIGTERM
+# For a train worker, give both the command and the check with `train`.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["likeness", "worker", "infer", "--check"]
 CMD ["likeness", "worker", "infer"]

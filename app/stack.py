@@ -177,19 +177,20 @@ def programs(settings: Settings, *, listener: socket.socket, workers: int) -> tu
     # -P keeps a folder named `app` where the person happens to stand from being taken for ours.
     python = (sys.executable, "-P", "-m")
     fd = listener.fileno()
+    names = ["infer"] if workers == 1 else [f"infer-{number}" for number in range(1, workers + 1)]
     devices = infer_devices(settings.device, workers=workers)
     return (
         supervisor.Program("api", (*python, "app.server", "--fd", str(fd)), common, (fd,), stop_seconds=8),
         *(
             supervisor.Program(
-                f"infer-{number}" if workers > 1 else "infer",
-                (*python, "worker", "infer"),
+                name,
+                (*python, "worker", "infer", "--name", name),
                 common | {"LIKENESS_WORKER_THREADS": threads, "LIKENESS_DEVICE": device},
                 stop_seconds=10,
             )
-            for number, device in enumerate(devices, start=1)
+            for name, device in zip(names, devices, strict=True)
         ),
-        supervisor.Program("train", (*python, "worker", "train"), common, stop_seconds=30),
+        supervisor.Program("train", (*python, "worker", "train", "--name", "train"), common, stop_seconds=30),
     )
 
 
