@@ -18,7 +18,8 @@ Kind = Literal["mp", "identicon", "monsterid", "wavatar", "retro", "robohash", "
 Colour = tuple[int, int, int]
 
 _OVERSAMPLING = 4  # shapes are drawn this many times larger and reduced, which smooths their edges
-_LARGEST_CANVAS = 2048  # pixels a side; what is larger than half of this is smooth enough with less
+_SMALLEST_CANVAS = 64  # pixels a side; with fewer, some shapes would have no pixel at all
+_LARGEST_CANVAS = 2048  # what is larger than half of this is smooth enough with less
 _INK: Colour = (38, 42, 56)
 _WHITE: Colour = (255, 255, 255)
 
@@ -27,7 +28,7 @@ def draw(kind: Kind, seed: str, *, size: int) -> Raster:
     """The picture of `seed` with `size` pixels a side, RGB; `blank` alone has opacity, and none of it."""
     if kind == "blank":
         return Raster(bytes(size * size * 4), size, size, 4)
-    canvas = _Canvas(max(size, min(size * _OVERSAMPLING, _LARGEST_CANVAS)))
+    canvas = _Canvas(max(_SMALLEST_CANVAS, size, min(size * _OVERSAMPLING, _LARGEST_CANVAS)))
     _PAINTERS[kind](canvas, hashlib.sha256(seed.encode()).digest())
     image = canvas.image.resize((size, size), Image.Resampling.BOX)
     return Raster(image.tobytes(), size, size, 3)
