@@ -1,0 +1,104 @@
+"""The infer worker: interactive batches in the main thread, durable jobs of the same networks in a thread beside it."""
+
+import os
+import signal
+import threading
+
+import structlog
+
+from app.contract import cores
+from app.contract.database import Database
+from app.contract.messages import CLASSIFY_TASK, GENERATE_TASK, INFER_QUEUE, JOB_TASK
+from app.contract.settings import Settings
+from app.contract.store import Store
+from worker import device, redis_client
+from worker.batch_jobs import BatchJobs
+from worker.checkpoints import Checkpoints
+from worker.consumer import consume
+from worker.inference import Inference
+from worker.job_thread import JobThread
+from worker.loaded import Loaded
+from worker.loader import Loader
+from worker.memory_watch import MemoryWatch
+from worker.reporter import Reporter
+from worker.runner import Runner
+from worker.warm_up import wait_for_schema, warm_up
+
+_log = structlog.get_logger()
+
+HAND_OVER_SECONDS = 7.0
+"""How long the end waits for a job's slice; the supervisor waits ten seconds for the process."""
+
+DISK_PER_MEMORY = 4
+"""Copies of checkpoints on this machine's disk may take so many times the memory of loaded ones."""
+
+
+def serve(settings: Settings, *, name: str) -> int:
+    """Serve until SIGTERM; the exit code."""
+    store = Store(settings.store, settings.store_options)
+    loader = Loader(
+        Checkpoints(
+            store,
+            folder=settings.home / "cache" / "checkpoints",
+            budget_bytes=DISK_PER_MEMORY * settings.worker_memory_bytes,
+        ),
+        device=device.choose(settings.device),
+        cpu_engine=settings.cpu_engine,
+        threads=settings.worker_threads or cores.available(),
+        largest_batch=settings.max_batch_images,
+    )
+    loaded = Loaded(loader.load, budget_bytes=settings.worker_memory_bytes)
+    client = redis_client.connect(settings.redis)
+    reporter = Reporter(
+        client, name=name, queue=INFER_QUEUE, device=loader.device, engine=loader.engine, loaded=loaded.digests
+    )
+    reporter.start()
+    database = Database(settings.database)
+    try:
+        wait_for_schema(database)
+        warm_up(database, loaded, first=(settings.default_generator, settings.default_classifier))
+        return _serve(settings, name, store=store, loaded=loaded, reporter=reporter, database=database)
+    finally:
+        reporter.stop()
+        database.close()
+
+
+def _serve(
+    settings: Settings, name: str, *, store: Store, loaded: Loaded, reporter: Reporter, database: Database
+) -> int:
+    client = redis_client.connect(settings.redis)
+    turns = threading.Lock()
+    inference = Inference(client, loaded=loaded, reporter=reporter, turns=turns)
+    batch_jobs = BatchJobs(store, loaded=loaded, turns=turns, slice_images=settings.max_batch_images)
+    runner = Runner(
+        database,
+        client,
+        worker=f"{name}/{reporter.boot[:8]}",
+        kinds=batch_jobs.kinds(),
+        lease_seconds=settings.lease_seconds,
+        max_attempts=settings.max_attempts,
+    )
+    jobs = JobThread(runner.run)
+    jobs.start()
+    # By the signal that ends the worker at any other time: all is handed over, and the supervisor starts a new one.
+    watch = MemoryWatch(
+        budget_bytes=settings.worker_memory_bytes, loaded=loaded, leave=lambda: os.kill(os.getpid(), signal.SIGTERM)
+    )
+    watch.start()
+
+    def leaving() -> None:
+        reporter.draining()
+        runner.leave()
+
+    code = consume(
+        settings,
+        queue=INFER_QUEUE,
+        name=name,
+        tasks={CLASSIFY_TASK: inference.classify, GENERATE_TASK: inference.generate, JOB_TASK: jobs.submit},
+        ready=reporter.ready,
+        leaving=leaving,
+    )
+    runner.leave()
+    if not jobs.stop(timeout_seconds=HAND_OVER_SECONDS):
+        _log.warning("a job did not leave off in time; its lease runs out")
+    return code

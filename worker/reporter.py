@@ -1,0 +1,119 @@
+"""What a worker says of itself: a report every two seconds from a thread of its own, also while a batch computes."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+
+import redis
+import structlog
+
+from app.contract.messages import WORKERS_CHANNEL, WORKERS_KEY, WorkerReport, WorkerState
+
+_log = structlog.get_logger()
+
+EVERY_SECONDS = 2.0
+
+
+class Reporter:
+    """Heartbeats of the worker `name` on the queue `queue`.
+
+    Args:
+        loaded: tells the digests in memory.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        name: str,
+        queue: str,
+        device: str,
+        engine: str,
+        loaded: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._redis = client
+        self._name = name
+        self._queue = queue
+        self._device = device
+        self._engine = engine
+        self._loaded = loaded
+        self.boot = uuid.uuid4().hex
+        self._state = WorkerState.STARTING
+        self._batches = self._images = 0
+        self._busy_seconds = 0.0
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._silent = False
+        self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
+
+    def start(self) -> None:
+        """Begin to report, as starting."""
+        self._thread.start()
+
+    def ready(self) -> None:
+        """Say so, and wake those who wait for a worker: they send again what may have been lost with the one before."""
+        self._become(WorkerState.READY, announce=True)
+
+    def draining(self) -> None:
+        """Say that no new work is taken. Does not wait for Redis, since it is called in a signal handler."""
+        self._state = WorkerState.DRAINING
+
+    def count(self, *, images: int, seconds: float) -> None:
+        """Add one batch to the sums."""
+        with self._lock:
+            self._batches += 1
+            self._images += images
+            self._busy_seconds += seconds
+
+    def stop(self) -> None:
+        """End the heartbeat and take the report away. Harmless when it never started."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=EVERY_SECONDS)
+        try:
+            self._redis.hdel(WORKERS_KEY, self._name)
+        except redis.RedisError:
+            return  # the report grows old by itself
+
+    def report(self) -> WorkerReport:
+        """The worker as it is now."""
+        with self._lock:
+            return WorkerReport(
+                name=self._name,
+                boot=self.boot,
+                queue=self._queue,
+                state=self._state,
+                device=self._device,
+                engine=self._engine,
+                loaded=self._loaded(),
+                batches=self._batches,
+                images=self._images,
+                busy_seconds=round(self._busy_seconds, 3),
+                at=time.time(),
+            )
+
+    def _become(self, state: WorkerState, *, announce: bool) -> None:
+        self._state = state
+        self._send(announce=announce)
+
+    def _run(self) -> None:
+        while True:
+            self._send(announce=False)
+            if self._stop.wait(EVERY_SECONDS):
+                return
+
+    def _send(self, *, announce: bool) -> None:
+        text = self.report().model_dump_json()
+        try:
+            with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hset(WORKERS_KEY, self._name, text)
+                if announce:
+                    pipeline.publish(WORKERS_CHANNEL, text)
+                pipeline.execute()
+        except redis.RedisError as error:
+            if not self._silent:  # one line an outage, not one a heartbeat
+                _log.warning("cannot report to Redis", error=str(error))
+            self._silent = True
+        else:
+            self._silent = False
