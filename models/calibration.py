@@ -1,7 +1,7 @@
 """Confidence that means something, fitted on pictures that the training never saw.
 
-A temperature makes probabilities match frequencies (Guo et al. 2017). An energy score tells pictures that belong to no class
-(Liu et al. 2020). A confidence below which to abstain buys accuracy with coverage.
+A temperature makes probabilities match frequencies (Guo et al. 2017). An energy score tells pictures that belong to
+no class (Liu et al. 2020). A confidence below which to abstain buys accuracy with coverage.
 """
 
 import math

@@ -1,8 +1,9 @@
 """A served checkpoint: one safetensors file that says of itself what it is.
 
-The weights are the network's averaged (EMA) weights. The header is a JSON document in the file's metadata: how to build the
-network, what its input looks like, its labels, calibration, figures, training configuration and the provenance of its
-data. Reading the header needs no torch. A file is named by the SHA-256 of its bytes, and nothing is ever unpickled.
+The weights are the network's averaged (EMA) weights. The header is a JSON document in the file's metadata: how to
+build the network, what its input looks like, its labels, calibration, figures, training configuration and the
+provenance of its data. Reading the header needs no torch. A file is named by the SHA-256 of its bytes, and nothing is
+ever unpickled.
 """
 
 import hashlib
@@ -66,8 +67,8 @@ def save(
 ) -> str:
     """Write a checkpoint and return the SHA-256 of the file in hex.
 
-    `header` holds any further field of `Header`; an unknown one raises `TypeError`. The bytes depend on the arguments alone
-    once `created` is given, which otherwise is the time of the call.
+    `header` holds any further field of `Header`; an unknown one raises `TypeError`. The bytes depend on the arguments
+    alone once `created` is given, which otherwise is the time of the call.
     """
     from safetensors.torch import save as to_bytes
 
@@ -102,7 +103,9 @@ def read_header(path: Path) -> Header:
             raise NotACheckpoint(f"{name} has format {document['format']}; this version reads format {FORMAT}.")
         if document["kind"] not in ("generator", "classifier"):
             raise NotACheckpoint(f"{name} holds a {document['kind']!r}, which is no kind of network known here.")
-        return Header(**{**{key: document[key] for key in known & document.keys()}, "labels": tuple(document["labels"])})
+        return Header(
+            **{**{key: document[key] for key in known & document.keys()}, "labels": tuple(document["labels"])}
+        )
     except (ValueError, KeyError, TypeError) as error:
         if isinstance(error, NotACheckpoint):
             raise
@@ -131,7 +134,9 @@ def build(checkpoint: Checkpoint) -> "nn.Module":
         from models import classifier
 
         network = classifier.build(checkpoint.header.network)
-    network.load_state_dict({name: value for name, value in checkpoint.weights.items() if not name.startswith(DIRECTION)})
+    network.load_state_dict(
+        {name: value for name, value in checkpoint.weights.items() if not name.startswith(DIRECTION)}
+    )
     return network.eval().requires_grad_(False)
 
 

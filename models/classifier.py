@@ -1,7 +1,8 @@
 """Classifiers: a residual CNN and the textbook CNN, both built from one configuration.
 
-Both take pictures as float [N, C, H, W] in 0..1 and return logits [N, classes]. The input's normalisation is part of the
-network, so that no caller can forget it. `features` and `head` are apart because a heat-map needs the maps in between.
+Both take pictures as float [N, C, H, W] in 0..1 and return logits [N, classes]. The input's normalisation is part of
+the network, so that no caller can forget it. `features` and `head` are apart because a heat-map needs the maps in
+between.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,8 +37,12 @@ class NetworkConfig:
     )
     activation: Activation = "relu"
     pooling: Pooling = field(default="max", metadata={"description": "how a stage halves the picture"})
-    head: tuple[int, ...] = field(default=(), metadata={"description": "hidden fully connected layers before the logits"})
-    dropout: float = field(default=0.0, metadata={"description": "before each layer of the head", "minimum": 0, "maximum": 0.9})
+    head: tuple[int, ...] = field(
+        default=(), metadata={"description": "hidden fully connected layers before the logits"}
+    )
+    dropout: float = field(
+        default=0.0, metadata={"description": "before each layer of the head", "minimum": 0, "maximum": 0.9}
+    )
     size: int = field(default=28, metadata={"description": "pixels of the square input", "minimum": 8, "maximum": 512})
     channels: Literal[1, 3] = 1
     classes: int = field(default=10, metadata={"description": "known from the data", "minimum": 2})
@@ -47,7 +52,8 @@ class NetworkConfig:
 
 def build(network: Mapping[str, Any]) -> "Classifier":
     """A freshly initialised network from a configuration as JSON keeps it, where tuples are lists."""
-    return Classifier(NetworkConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in network.items()}))
+    settings: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in network.items()}
+    return Classifier(NetworkConfig(**settings))
 
 
 class Classifier(nn.Module):
@@ -61,7 +67,9 @@ class Classifier(nn.Module):
         if len(config.widths) != len(config.blocks) or not config.widths:
             raise ValueError("widths and blocks must name the same number of stages, at least one.")
         if config.size < 2 ** (len(config.widths) - 1):
-            raise ValueError(f"{len(config.widths)} stages need pictures of at least {2 ** (len(config.widths) - 1)} pixels.")
+            raise ValueError(
+                f"{len(config.widths)} stages need pictures of at least {2 ** (len(config.widths) - 1)} pixels."
+            )
         self.config = config
         self.register_buffer("mean", torch.tensor(config.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(1, -1, 1, 1), persistent=False)
@@ -99,7 +107,8 @@ class Residual(nn.Module):
 
 
 def operations(config: NetworkConfig) -> int:
-    """Floating-point operations of one picture's forward pass, a multiply-add counted as two; convolutions and matrices only."""
+    """Floating-point operations of one picture's forward pass, a multiply-add counted as two; convolutions and
+    matrices only."""
     total = 0
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -140,13 +149,15 @@ def _residual_features(config: NetworkConfig) -> nn.Sequential:
 
 
 def _residual_head(config: NetworkConfig) -> nn.Sequential:
-    width = next((w for w, count in zip(config.widths[::-1], config.blocks[::-1], strict=True) if count), config.widths[0])
+    width = next(
+        (w for w, count in zip(config.widths[::-1], config.blocks[::-1], strict=True) if count), config.widths[0]
+    )
     return nn.Sequential(GlobalAverage(), *_dense(width, config))
 
 
 def _plain_features(config: NetworkConfig) -> nn.Sequential:
     layers: list[nn.Module] = []
-    width = config.channels
+    width: int = config.channels
     for out, count in zip(config.widths, config.blocks, strict=True):
         for _ in range(count):
             layers += [nn.Conv2d(width, out, 3, padding=1), _ACTIVATIONS[config.activation]()]

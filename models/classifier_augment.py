@@ -17,16 +17,16 @@ class AugmentConfig:
     """How training pictures are varied. Zero or false turns a part off."""
 
     flip: bool = field(default=True, metadata={"description": "mirror every second picture, left to right"})
-    translate: int = field(default=2, metadata={"description": "shift by at most so many pixels", "minimum": 0, "maximum": 64})
+    translate: int = field(
+        default=2, metadata={"description": "shift by at most so many pixels", "minimum": 0, "maximum": 64}
+    )
     cutout: int = field(default=8, metadata={"description": "side of the square blanked out, pixels", "minimum": 0})
     mixup: float = field(
         default=0.0, metadata={"description": "Beta(a, a) blending of pairs of pictures", "minimum": 0, "maximum": 2}
     )
 
 
-def augment(
-    x: Tensor, targets: Tensor, config: AugmentConfig, *, generator: Generator
-) -> tuple[Tensor, Tensor]:
+def augment(x: Tensor, targets: Tensor, config: AugmentConfig, *, generator: Generator) -> tuple[Tensor, Tensor]:
     """Apply what `config` turns on, in that order."""
     if config.flip:
         x = flip(x, generator)
@@ -75,9 +75,12 @@ def cutout(x: Tensor, side: int, generator: Generator) -> Tensor:
 
 
 def mixup(x: Tensor, targets: Tensor, *, strength: float, generator: Generator) -> tuple[Tensor, Tensor]:
-    """x' = l x + (1 - l) x[p], the same for targets, with l from Beta(strength, strength) per pair (Zhang et al. 2018)."""
+    """x' = l x + (1 - l) x[p], the same for targets, with l from Beta(strength, strength) per pair (Zhang et al.
+    2018)."""
     seed = int(torch.randint(0, 2**31 - 1, (), generator=generator))  # torch has no Beta that takes a generator
-    share = torch.from_numpy(np.random.default_rng(seed).beta(strength, strength, len(x)).astype(np.float32)).to(x.device)
+    share = torch.from_numpy(np.random.default_rng(seed).beta(strength, strength, len(x)).astype(np.float32)).to(
+        x.device
+    )
     partner = torch.randperm(len(x), generator=generator).to(x.device)
     pictures = share[:, None, None, None] * x + (1 - share[:, None, None, None]) * x[partner]
     return pictures, share[:, None] * targets + (1 - share[:, None]) * targets[partner]

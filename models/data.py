@@ -1,14 +1,16 @@
 """Training pictures: from a folder, a zip or IDX files to one uint8 tensor in memory.
 
-Held decoded and whole, pictures never starve a network: 12,500 colour faces at 64 pixels are 154 MB. Augmentation happens
-later, on the device, a batch at a time. Pictures are decoded by `models.images`, exactly as the service decodes a request.
+Held decoded and whole, pictures never starve a network: 12,500 colour faces at 64 pixels are 154 MB. Augmentation
+happens later, on the device, a batch at a time. Pictures are decoded by `models.images`, exactly as the service
+decodes a request.
 
 What is read, and how it is split:
 
-- IDX files (`train-images-idx3-ubyte`, `.gz` or not, and their labels) in one folder, the layout of MNIST and Fashion-MNIST;
-- a folder or a zip of pictures, flat or with one folder per class. `train/` and `test/` at the top give the split; else a
-  CSV with the zip's stem beside it and the columns `name,split`; else a tenth is held out, chosen by the hash of each
-  file's bytes, so that a picture keeps its side however its neighbours change and copies never straddle the split.
+- IDX files (`train-images-idx3-ubyte`, `.gz` or not, and their labels) in one folder, as MNIST and Fashion-MNIST
+  come;
+- a folder or a zip of pictures, flat or with one folder per class. `train/` and `test/` at the top give the split;
+  else a CSV with the zip's stem beside it and the columns `name,split`; else a tenth is held out, chosen by the hash of
+  each file's bytes, so that a picture keeps its side however its neighbours change and copies never straddle the split.
 """
 
 import csv
@@ -80,14 +82,12 @@ class _File:
     read: Callable[[], bytes]
 
 
-def load(
-    path: Path | str, *, split: Split, size: int, channels: Literal[1, 3], cache: Path | None = None
-) -> Pictures:
+def load(path: Path | str, *, split: Split, size: int, channels: Literal[1, 3], cache: Path | None = None) -> Pictures:
     """Read one split of the data at `path` as squares of `size` pixels.
 
-    With `cache` a folder, decoded pixels are kept there as `.npy` under the source's digest and found again; nothing is
-    written elsewhere. Raises `FileNotFoundError`, `ValueError` where the layout makes no sense or the split is empty, and
-    what `models.images.decode` raises, with the picture's name added.
+    With `cache` a folder, decoded pixels are kept there as `.npy` under the source's digest and found again; nothing
+    is written elsewhere. Raises `FileNotFoundError`, `ValueError` where the layout makes no sense or the split is
+    empty, and what `models.images.decode` raises, with the picture's name added.
     """
     path = Path(path)
     if not path.exists():
@@ -97,7 +97,13 @@ def load(
     if path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:
             return _load_files(
-                _zip_files(archive), path=path, digest=_zip_digest(path), split=split, size=size, channels=channels, cache=cache
+                _zip_files(archive),
+                path=path,
+                digest=_zip_digest(path),
+                split=split,
+                size=size,
+                channels=channels,
+                cache=cache,
             )
     if path.is_dir():
         files = _folder_files(path)
@@ -257,7 +263,7 @@ def _idx_file(folder: Path, name: str) -> Path | None:
 
 
 def _idx_array(content: bytes) -> NDArray[np.uint8]:
-    """IDX: two zero bytes, the type (8 is uint8), the number of axes, each axis' length as a big-endian int32, the data."""
+    """IDX: two zero bytes, the type (8 is uint8), the number of axes, each axis' big-endian int32 length, the data."""
     if len(content) < 4 or content[:3] != b"\0\0\x08":
         raise ValueError("This is not an IDX file of bytes.")
     axes = content[3]
@@ -271,7 +277,9 @@ def _idx_images(pixels: NDArray[np.uint8], *, size: int, channels: Literal[1, 3]
         height, width = pixels.shape[1:]
         resized = [
             images.decode(
-                images.encode(one.tobytes(), width=width, height=height, channels=1, format="png"), size=size, channels=1
+                images.encode(one.tobytes(), width=width, height=height, channels=1, format="png"),
+                size=size,
+                channels=1,
             )
             for one in pixels
         ]

@@ -57,7 +57,8 @@ def nll(logits: Tensor, labels: Tensor) -> float:
 
 
 def ece(logits: Tensor, labels: Tensor, *, bins: int = BINS) -> float:
-    """Expected calibration error: mean over pictures of |confidence - accuracy| in bins of equal width (Guo et al. 2017)."""
+    """Expected calibration error: mean over pictures of |confidence - accuracy| in bins of equal width (Guo et al.
+    2017)."""
     confidence, predicted = logits.softmax(1).max(1)
     right = (predicted == labels).float()
     which = (confidence * bins).long().clamp(max=bins - 1)

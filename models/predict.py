@@ -11,8 +11,8 @@ BATCH = 500
 def predict(network: nn.Module, images: Tensor, *, tta: bool = False, device: torch.device | None = None) -> Tensor:
     """Logits float [N, classes] on the CPU for uint8 pictures [N, C, H, W], in fp32 and eval mode.
 
-    With `tta` (test-time augmentation) the log-probabilities of six views are averaged: the picture, shifted by one pixel up
-    and left, and down and right, and the mirror images of the three.
+    With `tta` (test-time augmentation) the log-probabilities of six views are averaged: the picture, shifted by one
+    pixel up and left, and down and right, and the mirror images of the three.
     """
     training = network.training
     network.eval()

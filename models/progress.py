@@ -1,8 +1,8 @@
 """What a training loop yields.
 
-A loop is a generator of these events. It takes `stop: Callable[[], bool]`, asks it once a step, and when it answers True
-yields a last `Snapshot` and returns. The caller prints, stores and stops; the loop does none of that. `images` always
-counts the training pictures seen since the very first step, also after a resume.
+A loop is a generator of these events. It takes `stop: Callable[[], bool]`, asks it once a step, and when it answers
+True yields a last `Snapshot` and returns. The caller prints, stores and stops; the loop does none of that. `images`
+always counts the training pictures seen since the very first step, also after a resume.
 """
 
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Files were written: `path` resumes the run, `checkpoint` can be served as it is (None where there is none yet)."""
+    """Files were written: `path` resumes the run, `checkpoint` can be served (None where there is none yet)."""
 
     images: int
     path: Path

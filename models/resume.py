@@ -1,7 +1,8 @@
 """Resume state: named tensors and a JSON document in one safetensors file. Never served, never unpickled.
 
-Optimisers and random generators keep nested dictionaries; `flatten` turns such a tree into tensors with dotted names and a
-JSON skeleton, `unflatten` reverses it. Random generator states are uint8 tensors already (`torch.get_rng_state()`).
+Optimisers and random generators keep nested dictionaries; `flatten` turns such a tree into tensors with dotted names
+and a JSON skeleton, `unflatten` reverses it. Random generator states are uint8 tensors already
+(`torch.get_rng_state()`).
 """
 
 import json
@@ -19,7 +20,8 @@ _META = "resume"
 
 
 def save_state(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
-    """Write `tensors` and the JSON-able `meta` to `path`; a reader sees the old file or the new one, never half of one."""
+    """Write `tensors` and the JSON-able `meta` to `path`; a reader sees the old file or the new one, never half of
+    one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -37,7 +39,8 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         meta = (file.metadata() or {}).get(_META)
         if meta is None:
             raise ValueError(f"{Path(path).name} is not a resume state.")
-        return {name: file.get_tensor(name) for name in file.keys()}, json.loads(meta)
+        names: list[str] = list(file.keys())
+        return {name: file.get_tensor(name) for name in names}, json.loads(meta)
 
 
 def flatten(name: str, tree: Any) -> tuple[dict[str, Tensor], Any]:

@@ -1,10 +1,10 @@
 """The training loop of classifiers: a generator of events that the caller prints, stores and stops.
 
-Recipe: SGD with Nesterov momentum under a one-cycle schedule (Smith and Topin 2018), label smoothing, augmentation on the
-device, and a running average (EMA) of the weights, which is what gets validated, calibrated and served.
+Recipe: SGD with Nesterov momentum under a one-cycle schedule (Smith and Topin 2018), label smoothing, augmentation on
+the device, and a running average (EMA) of the weights, which is what gets validated, calibrated and served.
 
-Every random number of a step follows from (seed, rank, images seen before it) and nothing else, so a run that was killed
-and resumed computes what an uninterrupted one does, bit for bit on one CPU.
+Every random number of a step follows from (seed, rank, images seen before it) and nothing else, so a run that was
+killed and resumed computes what an uninterrupted one does, bit for bit on one CPU.
 """
 
 import copy
@@ -33,21 +33,30 @@ CHECKPOINT = "checkpoint.safetensors"
 class ClassifierConfig:
     """Everything that decides a run's outcome beside the pictures."""
 
-    data: str = field(default="", metadata={"description": "file or folder within the data folder; empty for the folder itself"})
+    data: str = field(
+        default="", metadata={"description": "file or folder within the data folder; empty for the folder itself"}
+    )
     licence: str = field(default="", metadata={"description": "of the data"})
     credit: str = field(default="", metadata={"description": "that the data's licence asks for"})
-    network: NetworkConfig = NetworkConfig()
-    augment: AugmentConfig = AugmentConfig()
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
     images: int = field(default=1_500_000, metadata={"description": "training pictures seen in all", "minimum": 1})
     batch: int = field(default=128, metadata={"description": "pictures per step, over all devices", "minimum": 2})
     learning_rate: float = field(default=0.2, metadata={"description": "at the top of the cycle", "minimum": 0})
-    warm_up: float = field(default=0.2, metadata={"description": "share of the run until the top", "minimum": 0, "maximum": 1})
+    warm_up: float = field(
+        default=0.2, metadata={"description": "share of the run until the top", "minimum": 0, "maximum": 1}
+    )
     momentum: float = field(default=0.9, metadata={"minimum": 0, "maximum": 1})
     weight_decay: float = field(default=5e-4, metadata={"minimum": 0})
     label_smoothing: float = field(default=0.1, metadata={"minimum": 0, "maximum": 0.9})
     ema_images: int = field(default=30_000, metadata={"description": "half-life of the weights' average", "minimum": 1})
     validation: float = field(
-        default=0.05, metadata={"description": "share of the training pictures held out to validate", "minimum": 0.005, "maximum": 0.5}
+        default=0.05,
+        metadata={
+            "description": "share of the training pictures held out to validate",
+            "minimum": 0.005,
+            "maximum": 0.5,
+        },
     )
     precision: devices.Precision = field(default="bf16", metadata={"description": "of convolutions while training"})
     snapshot_images: int = field(default=100_000, metadata={"description": "between two snapshots", "minimum": 1})
@@ -56,14 +65,24 @@ class ClassifierConfig:
 
 
 def train(
-    config: ClassifierConfig, pictures: data.Pictures, *, out: Path, resume: bool, stop: Callable[[], bool]
+    config: ClassifierConfig,
+    pictures: data.Pictures,
+    *,
+    out: Path,
+    resume: bool,
+    stop: Callable[[], bool],
+    initial: Path | None = None,
 ) -> Iterator[Event]:
     """Train on `pictures` and keep `resume.safetensors` and `checkpoint.safetensors` under `out`.
 
-    With `resume` a run found under `out` goes on; `images` may have changed since, nothing else. Raises `ValueError` for data
-    that cannot be trained on and `FloatingPointError` when the loss is no longer a number.
+    With `resume` a run found under `out` goes on; `images` may have changed since, nothing else. `initial` is a
+    checkpoint to start from: its weights are taken wherever name and shape fit, so another number of classes gets a
+    fresh head. Raises `ValueError` for data that cannot be trained on and `FloatingPointError` when the loss is no
+    longer a number.
     """
     run = _Run(config, pictures, out=out, place=devices.place())
+    if initial is not None:
+        run.start_from(initial)
     if resume:
         run.restore()
     run.restart_clock()
@@ -75,7 +94,9 @@ def train(
             loss = torch.stack(losses).mean().item()
             losses.clear()
             if not math.isfinite(loss):
-                raise FloatingPointError(f"The loss is {loss} after {run.images} pictures; a lower learning rate may help.")
+                raise FloatingPointError(
+                    f"The loss is {loss} after {run.images} pictures; a lower learning rate may help."
+                )
             yield run.progress()
             yield Metrics(run.images, {"loss": loss, "learning_rate": _learning_rate(config, before)})
         if _passed(before, run.images, config.snapshot_images) and run.images < config.images:
@@ -94,7 +115,9 @@ class _Run:
         self.out, self.place, self.images = out, place, 0
         self.training, self.validation = data.holdout(pictures, fraction=config.validation, seed=config.seed)
         if len(self.validation) < 2 or len(self.training) < config.batch:
-            raise ValueError(f"{len(pictures)} pictures are too few for batches of {config.batch} and a validation part.")
+            raise ValueError(
+                f"{len(pictures)} pictures are too few for batches of {config.batch} and a validation part."
+            )
         self.config = replace(config, network=_fitted(config.network, self.training))
         torch.manual_seed(config.seed)
         network = Classifier(self.config.network).to(place.device, memory_format=torch.channels_last)
@@ -104,6 +127,22 @@ class _Run:
         self.optimizer = torch.optim.SGD(_groups(network, config.weight_decay), momentum=config.momentum, nesterov=True)
         self.seconds_before, self.began = 0.0, time.monotonic()
         self.order: tuple[int, Tensor] = (-1, torch.empty(0, dtype=torch.int64))
+        self.initial: str | None = None  # digest of the checkpoint that the weights came from
+
+    def start_from(self, path: Path) -> None:
+        """Take the weights of a served classifier. Raises `ValueError` if none fits."""
+        loaded = checkpoint.load(path)
+        own = self.network.state_dict()
+        fitting = {
+            name: value for name, value in loaded.weights.items() if name in own and own[name].shape == value.shape
+        }
+        if not fitting:
+            raise ValueError(
+                f"No weight of {path.name} fits this network; choose the network's settings it was made with."
+            )
+        for network in (self.network, self.average):
+            network.load_state_dict(fitting, strict=False)
+        self.initial = checkpoint.digest(path)
 
     def step(self) -> Tensor:
         """One optimiser step; the loss, a scalar that is not waited for."""
@@ -185,7 +224,7 @@ class _Run:
                 "labels": self.training.classes,
                 "calibration": asdict(fitted),
                 "metrics": {"validation": {"count": found.count, **values}},
-                "training": asdict(self.config) | {"images_seen": self.images},
+                "training": asdict(self.config) | {"images_seen": self.images, "initial": self.initial},
                 "provenance": {
                     "data": self.config.data,
                     "digest": self.training.digest,
@@ -204,6 +243,7 @@ class _Run:
                 "optimizer": skeleton,
                 "config": asdict(self.config),
                 "digest": self.training.digest,
+                "initial": self.initial,
             },
         )
         yield Snapshot(self.images, self.out / RESUME, self.out / CHECKPOINT)
@@ -221,7 +261,7 @@ class _Run:
         resume.restore_module("network", self.network, tensors)
         resume.restore_module("average", self.average, tensors)
         self.optimizer.load_state_dict(resume.unflatten(tensors, meta["optimizer"]))
-        self.images, self.seconds_before = meta["images"], meta["seconds"]
+        self.images, self.seconds_before, self.initial = meta["images"], meta["seconds"], meta.get("initial")
 
 
 def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
@@ -231,7 +271,7 @@ def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
     return replace(
         network,
         size=size,
-        channels=channels,
+        channels=1 if channels == 1 else 3,
         classes=len(pictures.classes),
         mean=tuple(round(value, 4) for value in x.mean((0, 2, 3)).tolist()),
         std=tuple(max(round(value, 4), 0.01) for value in x.std((0, 2, 3)).tolist()),

@@ -1,0 +1,177 @@
+"""A checkpoint as an ONNX graph: `python -m models.export CHECKPOINT [--out FILE]`.
+
+Bytes go in and bytes come out, so that a serving worker does no arithmetic of its own:
+
+    classifier    pixels uint8 [N, H, W, C]                      -> logits float32 [N, classes], calibrated
+    generator     styles float32 [N, stages, style_size]         -> pixels uint8 [N, H, W, C]
+
+A generator's graph begins at the styles, where truncation, edits, mixing and walks have been applied; the small
+mapping network in front of them runs elsewhere, one row at a time. The graph carries the checkpoint's header and
+digest in its metadata. Before it is written it is checked against torch, and shown to give the same bytes for an
+input whatever stands beside it in the batch, because a face must not depend on who else asked.
+"""
+
+import argparse
+import json
+import os
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models import checkpoint
+
+OPSET = 20
+CHECKED_BATCHES = (1, 5, 64)
+LOGITS_APART = 1e-3  # what rounding in another order may change
+LEVELS_APART = 1  # of 255: a value may round to the neighbouring level
+META = "likeness"
+
+
+class ExportDiffers(ArithmeticError):
+    """The exported graph does not compute what the network computes."""
+
+
+def export(checkpoint_path: Path, out_path: Path) -> float:
+    """Write the ONNX graph of a checkpoint and return how far it is from torch at most (logits, or levels of 255).
+
+    Raises `ExportDiffers` and then writes nothing.
+    """
+    loaded = checkpoint.load(checkpoint_path)
+    graph = _graph(loaded)
+    content = _to_onnx(graph, loaded.header, digest=checkpoint.digest(checkpoint_path))
+    apart = check(content, graph, loaded.header)
+    out_path.parent.mkdir(parents=True, exist_ok=True)
+    partial = out_path.with_name(f".{out_path.name}.{os.getpid()}.partial")
+    partial.write_bytes(content)
+    os.replace(partial, out_path)
+    return apart
+
+
+def check(content: bytes, graph: nn.Module, header: checkpoint.Header) -> float:
+    """The largest difference between the ONNX graph and `graph` on random inputs of several batch sizes.
+
+    Raises `ExportDiffers` if it is too large, or if an output changes with the batch around it.
+    """
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    allowed = LOGITS_APART if header.kind == "classifier" else LEVELS_APART
+    worst = 0.0
+    for batch in CHECKED_BATCHES:
+        inputs = example(header, batch=batch, seed=batch)
+        with torch.no_grad():
+            expected = graph(*(torch.from_numpy(value) for value in inputs.values())).numpy().astype(np.float64)
+        found = session.run(None, inputs)[0]
+        worst = max(worst, float(np.abs(expected - found).max()))
+        last = session.run(None, {name: value[-1:] for name, value in inputs.items()})[0]
+        if not np.array_equal(last[0], found[-1]):
+            raise ExportDiffers(f"An output differs between a batch of {batch} and a batch of one.")
+    if not worst <= allowed:
+        raise ExportDiffers(f"The exported graph differs from the network by {worst:.3g}; {allowed} is allowed.")
+    return worst
+
+
+def example(header: checkpoint.Header, *, batch: int, seed: int) -> dict[str, NDArray[Any]]:
+    """Random inputs for the graph of a checkpoint, by name and in the graph's order."""
+    random = np.random.default_rng(seed)
+    if header.kind == "classifier":
+        size, channels = header.input["size"], header.input["channels"]
+        return {"pixels": random.integers(0, 256, (batch, size, size, channels), dtype=np.uint8)}
+    shape = (batch, len(header.network["widths"]), header.network["style_size"])
+    return {"styles": random.standard_normal(shape, dtype=np.float32)}
+
+
+class ClassifierGraph(nn.Module):
+    """pixels uint8 [N, H, W, C] -> logits float32 [N, classes] divided by the temperature."""
+
+    def __init__(self, network: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.network, self.temperature = network, temperature
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        logits: Tensor = self.network(pixels.permute(0, 3, 1, 2).float() / 255)
+        return logits / self.temperature
+
+
+class GeneratorGraph(nn.Module):
+    """styles float32 [N, stages, style_size] -> pixels uint8 [N, H, W, C]."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, styles: Tensor) -> Tensor:
+        drawn: Tensor = self.network.synthesis(styles)  # type: ignore[operator]
+        return ((drawn + 1) * 127.5).round().clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8)
+
+
+def _graph(loaded: checkpoint.Checkpoint) -> nn.Module:
+    network = checkpoint.build(loaded)
+    if loaded.header.kind == "classifier":
+        return ClassifierGraph(network, loaded.header.calibration.get("temperature", 1.0)).eval()
+    return GeneratorGraph(network).eval()
+
+
+def _to_onnx(graph: nn.Module, header: checkpoint.Header, *, digest: str) -> bytes:
+    # A batch of two, because one would be taken for a constant.
+    inputs = {name: torch.from_numpy(value) for name, value in example(header, batch=2, seed=0).items()}
+    batch = torch.export.Dim("batch", min=1, max=4096)
+    with warnings.catch_warnings():
+        # torch's exporter calls what torch itself has deprecated, and comments on names of axes.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            graph,
+            tuple(inputs.values()),
+            dynamo=True,
+            dynamic_shapes={name: {0: batch} for name in inputs},
+            input_names=list(inputs),
+            output_names=["logits" if header.kind == "classifier" else "pixels"],
+            opset_version=OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    proto = program.model_proto
+    _forget_origin(proto)
+    onnx.helper.set_model_props(proto, {META: json.dumps(asdict(header), sort_keys=True), "checkpoint": digest})
+    onnx.checker.check_model(proto)
+    return proto.SerializeToString(deterministic=True)
+
+
+def _forget_origin(proto: onnx.ModelProto) -> None:
+    """Drop the exporter's notes on every node, which name source files of the machine that exported it."""
+    for function in proto.functions:
+        del function.metadata_props[:]
+        for node in function.node:
+            del node.metadata_props[:]
+    del proto.graph.metadata_props[:]
+    for entry in (
+        *proto.graph.node,
+        *proto.graph.value_info,
+        *proto.graph.input,
+        *proto.graph.output,
+        *proto.graph.initializer,
+    ):
+        del entry.metadata_props[:]
+        entry.doc_string = ""
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m models.export", description="Write a checkpoint as an ONNX graph.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--out", type=Path, help="the checkpoint's name with .onnx by default")
+    arguments = parser.parse_args()
+    out = arguments.out or arguments.checkpoint.with_suffix(".onnx")
+    apart = export(arguments.checkpoint, out)
+    print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, at most {apart:.3g} from torch at batches {CHECKED_BATCHES}")
+
+
+if __name__ == "__main__":
+    main()

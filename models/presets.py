@@ -1,0 +1,118 @@
+"""Everything that can be trained, by name: one table over classifiers and generators, and one way to run a row of
+it."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from models import classifier_presets, data, gan_presets, settings, train_classifier, train_gan
+from models.classifier import operations
+from models.gan_presets import GanConfig
+from models.progress import Event, Progress
+from models.train_classifier import ClassifierConfig
+
+Config = ClassifierConfig | GanConfig
+Kind = Literal["classifier", "generator"]
+
+PRESETS: Mapping[str, Config] = {**classifier_presets.PRESETS, **gan_presets.PRESETS}
+
+DESCRIPTIONS: Mapping[str, str] = {
+    "clothing-cnn": "Ten kinds of clothing in grey pictures of 28 pixels (Fashion-MNIST), the bundled classifier.",
+    "clothing-small": "The same with a quarter of the work.",
+    "clothing-plain": "The same with the textbook network: convolutions, pooling and fully connected layers.",
+    "cifar10": "Ten kinds of things in colour pictures of 32 pixels (CIFAR-10), a benchmark.",
+    "pictures-tiny": "A few hundred grey pictures of your own at 28 pixels, learnt within a minute.",
+    "pictures-tiny-colour": "A few hundred colour pictures of your own at 32 pixels, learnt within a minute.",
+    "pictures-small": "Your own colour pictures at 64 pixels, a small network.",
+    "pictures-medium": "Your own colour pictures at 64 pixels, a medium network.",
+    "pictures-large": "Your own colour pictures at 64 pixels, a large network.",
+    "faces-64": "Human faces at 64 pixels, the bundled generator.",
+    "clothing-gan": "Clothing of a chosen kind, grey, 28 pixels (Fashion-MNIST), the bundled conditional generator.",
+    "clothing-gan-tiny": "The same with a small network, to see it learn within minutes.",
+}
+
+PROBE_STEPS = 10
+
+
+def configure(name: str, changes: Mapping[str, Any] | None = None) -> Config:
+    """The configuration called `name` with `changes` by dotted names. Raises `ValueError` saying what is wrong."""
+    if name not in PRESETS:
+        raise ValueError(f"There is no preset {name!r}; known are {', '.join(sorted(PRESETS))}.")
+    return settings.override(PRESETS[name], changes or {})
+
+
+def kind(config: Config) -> Kind:
+    """What a run of `config` makes."""
+    return "classifier" if isinstance(config, ClassifierConfig) else "generator"
+
+
+def describe(name: str) -> dict[str, Any]:
+    """JSON-able: what the preset is for, and the JSON Schema of its settings with the preset's values as defaults."""
+    config = configure(name)
+    return {
+        "name": name,
+        "kind": kind(config),
+        "description": DESCRIPTIONS.get(name, ""),
+        "data": config.data,
+        "size": _size(config),
+        "channels": _channels(config),
+        "images": config.images,
+        "settings": settings.schema(config),
+    }
+
+
+def load(config: Config, folder: Path, *, split: data.Split, cache: Path | None = None) -> data.Pictures:
+    """The pictures that `config` trains on: its own data inside `folder` if it is there, else `folder` itself."""
+    own = folder / config.data if config.data else folder
+    source = own if own.exists() else folder
+    return data.load(source, split=split, size=_size(config), channels=_channels(config), cache=cache)
+
+
+def train(
+    config: Config,
+    pictures: data.Pictures,
+    *,
+    out: Path,
+    resume: bool,
+    stop: Callable[[], bool],
+    initial: Path | None = None,
+) -> Iterator[Event]:
+    """The loop for `config`: a generator of events that leaves its files under `out`. `initial` is a checkpoint to
+    start from."""
+    loop: Any = train_classifier.train if isinstance(config, ClassifierConfig) else train_gan.train
+    if initial is not None:
+        return loop(config, pictures, out=out, resume=resume, stop=stop, initial=initial)
+    return loop(config, pictures, out=out, resume=resume, stop=stop)
+
+
+def probe(config: Config, pictures: data.Pictures, *, steps: int = PROBE_STEPS) -> float:
+    """Training pictures per second on this machine now, from `steps` steps of a run that is thrown away."""
+    if isinstance(config, ClassifierConfig):
+        config = replace(config, report_images=config.batch, snapshot_images=10**12)
+    else:
+        config = replace(config, report_every=config.batch, snapshot_every=10**12, sample_every=10**12)
+    marks: list[Progress] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for event in train(config, pictures, out=Path(scratch), resume=False, stop=lambda: len(marks) > steps + 1):
+            if isinstance(event, Progress):
+                marks.append(event)
+    first, last = marks[min(1, len(marks) - 1)], marks[-1]  # the first step pays for what is set up once
+    return (last.images - first.images) / max(last.seconds - first.seconds, 1e-9) if last is not first else 0.0
+
+
+def cost(config: Config) -> dict[str, float]:
+    """Operations that can be told without running: MFLOP of one picture's forward pass (a multiply-add is two)."""
+    if isinstance(config, ClassifierConfig):
+        return {"forward_mflop": operations(config.network) / 1e6}
+    return {}
+
+
+def _size(config: Config) -> int:
+    return config.network.size if isinstance(config, ClassifierConfig) else config.size
+
+
+def _channels(config: Config) -> Literal[1, 3]:
+    channels = config.network.channels if isinstance(config, ClassifierConfig) else config.channels
+    return 1 if channels == 1 else 3
