@@ -19,8 +19,8 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from app import embedded, home, supervisor
-from app.contract import cores, database
+from app import embedded, home, prepare, supervisor
+from app.contract import cores
 from app.contract.settings import Settings
 
 READY_SECONDS = 60.0  # after this long the service says what it still waits for, and goes on waiting
@@ -106,8 +106,9 @@ class Stack:
                 supervisor.Program("redis", embedded.command(path, server=server), stop_seconds=20)
             )
             await asyncio.to_thread(embedded.wait_until_answers, path, timeout=30)
-        self._write("database", f"bringing {settings.database.split('://')[0]} up to date")
-        await asyncio.to_thread(migrate, settings)
+        published = await asyncio.to_thread(prepare.prepare, settings, checkpoints=prepare.bundled_checkpoints())
+        names = ", ".join(version.model for version in published) or "none"
+        self._write("likeness", f"the database is up to date; bundled models: {names}")
         port = listener.getsockname()[1]
         self._write("likeness", f"starting the api on port {port}, {self._workers} infer and 1 train worker")
         for program in programs(settings, listener=listener, workers=self._workers):
@@ -156,15 +157,6 @@ class Stack:
         finally:
             for number in numbers:
                 loop.remove_signal_handler(number)
-
-
-def migrate(settings: Settings) -> None:
-    """Bring the database to the schema of this version, creating it when it is missing."""
-    connected = database.Database(settings.database)
-    try:
-        connected.migrate()
-    finally:
-        connected.close()
 
 
 def programs(settings: Settings, *, listener: socket.socket, workers: int) -> tuple[supervisor.Program, ...]:
@@ -242,4 +234,4 @@ async def _missing(client: httpx.AsyncClient) -> str:
 
 
 def _well(part: Any) -> bool:
-    return part is True or (isinstance(part, dict) and part.get("ok") is True) or part == "ok"
+    return isinstance(part, dict) and part.get("ok") is True

@@ -8,7 +8,7 @@ Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage.
 
 import typer
 
-from app.cli import api, classify, generate, jobs, migrate, models, up, worker
+from app.cli import api, classify, generate, jobs, models, prepare, up, worker
 
 application = typer.Typer(
     name="likeness",
@@ -24,7 +24,7 @@ USE = "Use a service (LIKENESS_URL, LIKENESS_KEY)"
 application.command("up", rich_help_panel=RUN)(up.up)
 application.command("api", rich_help_panel=RUN)(api.api)
 application.command("worker", rich_help_panel=RUN)(worker.worker)
-application.command("migrate", rich_help_panel=RUN)(migrate.migrate)
+application.command("prepare", rich_help_panel=RUN)(prepare.prepare)
 application.command("generate", rich_help_panel=USE)(generate.generate)
 application.command("classify", rich_help_panel=USE)(classify.classify)
 application.command("models", rich_help_panel=USE)(models.models)
