@@ -119,6 +119,66 @@ class JobFinished(LikenessError):
     sentence = "The job is {status}; nothing more can be done to it."
 
 
+class NotNow(LikenessError):
+    code = "not_now"
+    title = "The job does not allow this at the moment."
+    sentence = "A job that is {status} cannot become {wanted}."
+
+
+class UnknownDataset(LikenessError):
+    code = "unknown_dataset"
+    title = "There is no such data set."
+    sentence = "There is no data set {dataset}, or it belongs to another key."
+
+
+class DatasetNotReady(LikenessError):
+    code = "dataset_not_ready"
+    title = "The data set cannot be trained on."
+    sentence = "The data set {dataset} is {state}; only one that is ready can be trained on."
+
+
+class DatasetInUse(LikenessError):
+    code = "dataset_in_use"
+    title = "The data set is in use."
+    sentence = "The data set {dataset} is what {jobs} trains on; cancel that first, or wait for its end."
+
+
+class BadArchive(LikenessError):
+    code = "bad_archive"
+    title = "The archive cannot be used."
+    sentence = "The archive cannot be used: {reason}."
+
+
+class BadDataset(LikenessError):
+    code = "bad_dataset"
+    title = "These pictures cannot be trained on."
+    sentence = "These pictures cannot be trained on: {reason}."
+
+
+class UnknownPreset(LikenessError):
+    code = "unknown_preset"
+    title = "There is no such preset."
+    sentence = "There is no preset called {preset}; GET /v1/presets lists them."
+
+
+class WebhookRefused(LikenessError):
+    code = "webhook_refused"
+    title = "The webhook's address is refused."
+    sentence = "Nothing is sent to {url}: {reason}."
+
+
+class NothingYet(LikenessError):
+    code = "nothing_yet"
+    title = "There is nothing to show yet."
+    sentence = "There is no {what} yet; it appears while the job runs."
+
+
+class TrainingFailed(LikenessError):
+    code = "training_failed"
+    title = "The training could not go on."
+    sentence = "The training could not go on: {reason}."
+
+
 class VersionInUse(LikenessError):
     code = "version_in_use"
     title = "The version is in use."

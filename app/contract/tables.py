@@ -1,4 +1,4 @@
-"""The tables, for SQLite and PostgreSQL alike: jobs and their events, models, keys, idempotency."""
+"""The tables, for SQLite and PostgreSQL alike: jobs, data sets, presets, models, webhooks, keys, idempotency."""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -78,6 +78,79 @@ class EventRow(Base):
     type: Mapped[str] = mapped_column(sa.String(32))
     data: Mapped[dict[str, Any]]
     at: Mapped[datetime]
+
+
+class DatasetRow(Base):
+    """Uploaded pictures. `job` is the durable job that looks them through; the bytes are in the store."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(120))
+    owner: Mapped[str | None] = mapped_column(sa.String(40), index=True)
+    state: Mapped[str] = mapped_column(sa.String(16))
+    job: Mapped[str] = mapped_column(sa.String(40))
+    size_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    digest: Mapped[str | None] = mapped_column(sa.String(64))
+    images: Mapped[int] = mapped_column(default=0)
+    classes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+
+
+class PresetRow(Base):
+    """A way of training that some train worker offers, as it last said so."""
+
+    __tablename__ = "presets"
+
+    name: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(16))
+    description: Mapped[str] = mapped_column(sa.Text, default="")
+    settings: Mapped[dict[str, Any]]
+    cost: Mapped[dict[str, Any] | None]
+    updated_at: Mapped[datetime]
+
+
+class WebhookRow(Base):
+    """Where the events of a job are told. Events up to number `told` have become deliveries."""
+
+    __tablename__ = "webhooks"
+
+    job: Mapped[str] = mapped_column(sa.ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    url: Mapped[str] = mapped_column(sa.Text)
+    events: Mapped[list[str]]
+    told: Mapped[int] = mapped_column(default=0)
+
+
+class WebhookSecretRow(Base):
+    """What an owner's webhooks are signed with. It must be known in full, since signing needs it."""
+
+    __tablename__ = "webhook_secrets"
+
+    owner: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    secret: Mapped[str] = mapped_column(sa.String(64))
+    created_at: Mapped[datetime]
+
+
+class DeliveryRow(Base):
+    """One message to a webhook, and how the attempts to deliver it went."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (sa.Index("ix_deliveries_state_next_at", "state", "next_at"),)
+
+    id: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    job: Mapped[str] = mapped_column(sa.ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    event: Mapped[int]
+    type: Mapped[str] = mapped_column(sa.String(64))
+    body: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(sa.String(16))
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime]
+    status: Mapped[int | None]
+    error: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[datetime]
+    delivered_at: Mapped[datetime | None]
 
 
 class ModelRow(Base):
