@@ -60,6 +60,7 @@ STATUS: dict[type[errors.LikenessError], int] = {
     errors.WorkerLost: 503,
     errors.OutOfMemory: 503,
     errors.BadCheckpoint: 422,
+    errors.NotInstalled: 501,
     errors.InternalError: 500,
 }
 
@@ -98,7 +99,7 @@ def problem(error: errors.LikenessError) -> Problem:
         detail=error.detail,
         code=error.code,
         request_id=request_ids.current.get(),
-        errors=error.fields if isinstance(error, InvalidFields) else None,
+        errors=_fields(error),
     )
 
 
@@ -167,6 +168,14 @@ async def _storage(_request: Request, error: Exception) -> Response:
 async def _unexpected(_request: Request, error: Exception) -> Response:
     _log.error("unexpected failure", exc_info=error)
     return response(errors.InternalError())
+
+
+def _fields(error: errors.LikenessError) -> list[FieldError] | None:
+    if isinstance(error, InvalidFields):
+        return error.fields
+    if isinstance(position := error.facts.get("position"), int):
+        return [FieldError(loc=["body", "images", position], msg=error.detail)]
+    return None
 
 
 def _location(parts: Sequence[Any]) -> list[str | int]:

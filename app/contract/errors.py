@@ -273,6 +273,12 @@ class BadCheckpoint(LikenessError):
     sentence = "The checkpoint cannot be used: {reason}."
 
 
+class NotInstalled(LikenessError):
+    code = "not_installed"
+    title = "This part is not installed."
+    sentence = "{feature} needs the extra `{extra}`: install likeness[{extra}] where the api runs."
+
+
 class InternalError(LikenessError):
     code = "internal"
 

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     face_cache_bytes: int = Field(
         64_000_000, ge=0, description="Memory of one api process for encoded faces, in bytes."
     )
+    credentials_certificate: Path | None = Field(
+        None, description="PEM chain (leaf first) for Content Credentials. Empty: one is made and kept in `home`."
+    )
+    credentials_key: Path | None = Field(None, description="PEM private key of that chain's leaf.")
+
     codec_threads: int = Field(0, ge=0, description="Threads that decode and encode. 0: as many as cores.")
 
     worker_threads: int = Field(0, ge=0, description="Compute threads of one infer worker. 0: as many as cores.")
@@ -73,6 +78,8 @@ class Settings(BaseSettings):
     def _check_urls(self) -> Self:
         if self.redis_url and "://" not in self.redis_url:
             raise ValueError("redis_url must be a URL such as redis://host:6379/0")
+        if (self.credentials_certificate is None) != (self.credentials_key is None):
+            raise ValueError("credentials_certificate and credentials_key are given together or not at all")
         return self
 
     @cached_property
