@@ -1,0 +1,26 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.main import application
+from app.contract.settings import Settings
+
+
+def test_every_setting_is_told_with_its_meaning() -> None:
+    rows = json.loads(CliRunner().invoke(application, ["settings", "--json"]).stdout)
+    assert [row["variable"] for row in rows] == [f"LIKENESS_{name.upper()}" for name in Settings.model_fields]
+    assert all(row["meaning"] for row in rows)
+
+
+def test_a_value_from_the_environment_is_told_as_given() -> None:
+    result = CliRunner().invoke(application, ["settings", "--json"], env={"LIKENESS_MAX_ATTEMPTS": "9"})
+    [row] = [row for row in json.loads(result.stdout) if row["variable"] == "LIKENESS_MAX_ATTEMPTS"]
+    assert (row["value"], row["given"]) == (9, True)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_keys_stay_hidden(options: list[str]) -> None:
+    result = CliRunner().invoke(application, ["settings", *options], env={"LIKENESS_ADMIN_KEY": "very-secret"})
+    assert result.exit_code == 0
+    assert "very-secret" not in result.output

@@ -1,0 +1,37 @@
+"""What the pages promise is there: their links, the commands they show, and the make targets they name."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from app.cli.main import application
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_that_is_shown_exists(page: Path) -> None:
+    known = set(typer.main.get_command(application).commands)  # type: ignore[attr-defined]
+    shown = set(re.findall(r"`(?:\.venv/bin/)?likeness ([a-z-]+)", page.read_text(encoding="utf-8")))
+    assert shown <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_make_target_that_is_named_exists(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)`", page.read_text(encoding="utf-8"))) <= targets
+
+
+def test_no_page_names_a_place_on_someones_machine() -> None:
+    for page in PAGES:
+        assert not re.search(r"(?<![\w.])/(root|home|work|tmp)/", page.read_text(encoding="utf-8")), page.name
