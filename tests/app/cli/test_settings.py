@@ -21,6 +21,12 @@ def test_a_value_from_the_environment_is_told_as_given() -> None:
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_keys_stay_hidden(options: list[str]) -> None:
-    result = CliRunner().invoke(application, ["settings", *options], env={"LIKENESS_ADMIN_KEY": "very-secret"})
+    environment = {
+        "LIKENESS_ADMIN_KEY": "very-secret",
+        "LIKENESS_REDIS_URL": "redis://:very-secret@cache:6379/0",
+        "LIKENESS_DATABASE_URL": "postgresql://likeness:very-secret@db/likeness",
+        "LIKENESS_STORE_OPTIONS": '{"secret_access_key": "very-secret"}',
+    }
+    result = CliRunner().invoke(application, ["settings", *options], env=environment)
     assert result.exit_code == 0
     assert "very-secret" not in result.output
