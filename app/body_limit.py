@@ -18,7 +18,7 @@ class _BodyTooLong(Exception):
 
 
 class BodyLimit:
-    """ASGI middleware that allows bodies of up to `limit` bytes, or of what `paths` says for the path of the request."""
+    """ASGI middleware that allows bodies of up to `limit` bytes, or of what `paths` says for a path."""
 
     def __init__(self, app: ASGIApp, limit: int, paths: Mapping[str, int] | None = None) -> None:
         self._app, self._limit, self._paths = app, limit, paths or {}

@@ -23,11 +23,13 @@ class Catalog:
     """Models by name, refreshed when the registry signals a change, and every few seconds.
 
     Args:
-        defaults: the model that serves a request which names none, for each kind.
+        classifier: name of the model that serves a classify request which names none.
+        generator: the same for drawing.
     """
 
-    def __init__(self, database: Database, *, defaults: dict[Kind, str]) -> None:
-        self._database, self._defaults = database, defaults
+    def __init__(self, database: Database, *, classifier: str, generator: str) -> None:
+        self._database = database
+        self._defaults: dict[Kind, str] = {"classifier": classifier, "generator": generator}
         self._models: dict[str, Model] = {}
         self._task: asyncio.Task[None] | None = None
 

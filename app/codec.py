@@ -5,6 +5,7 @@ import base64
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Literal, TypeVar
 
 from PIL import Image
@@ -71,10 +72,10 @@ class Codec:
 
         return (await self._each(encode, 1))[0]
 
-    async def overlay(self, pixels: bytes, heat: bytes | memoryview, version: Version) -> Explanation:
-        """The picture with its heat map, uint8 [size, size], over it."""
-        size, channels = version.size, _channels(version.channels)
-        png = (await self._each(lambda _: _overlay(pixels, bytes(heat), size=size, channels=channels), 1))[0]
+    async def overlay(self, pixels: bytes, heat: bytes, *, size: int, channels: int) -> Explanation:
+        """The picture, uint8 [size, size, channels], with its heat map, uint8 [size, size], over it."""
+        work = partial(_overlay, pixels, heat, size=size, channels=_channels(channels))
+        png = (await self._each(lambda _: work(), 1))[0]
         return Explanation(base64=base64.b64encode(png).decode())
 
     def stop(self) -> None:

@@ -16,7 +16,7 @@ class Alive(Told):
 class PartHealth(Told):
     """Whether one part answers."""
 
-    ready: bool
+    ok: bool
     detail: str
 
 

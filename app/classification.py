@@ -1,0 +1,72 @@
+"""Pictures in, labels out: decode, ask a worker, rank."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app import timing
+from app.codec import Codec
+from app.contract.registry import Version
+from app.contract.schemas.classify import ClassifyOptions, ClassifyResponse, ClassifyResult
+from app.inference import Inference, Scores, Subject
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """What it takes to turn scores into results; a durable job stores it beside its pixels."""
+
+    labels: tuple[str, ...]
+    size: int
+    channels: int
+    top_k: int
+    abstain_below: float | None
+
+    @classmethod
+    def of(cls, version: Version, options: ClassifyOptions) -> "Shaping":
+        """For the answer of `version` to a request with `options`."""
+        return cls(version.labels, version.size, version.channels, options.top_k, options.abstain_below)
+
+
+class Classification:
+    """Classifies the pictures of one request at a time; requests share batches further down."""
+
+    def __init__(self, inference: Inference, codec: Codec) -> None:
+        self._inference, self._codec = inference, codec
+
+    async def classify(
+        self, version: Version, pictures: Sequence[bytes], options: ClassifyOptions, *, deadline: float, began: float
+    ) -> ClassifyResponse:
+        """Classify pictures that are decoded already.
+
+        Args:
+            version: classifier to use.
+            pictures: uint8 pixels [size, size, channels] of each.
+            options: how to rank.
+            deadline: time of the event loop by which the answer must be there.
+            began: time of the event loop at which the request arrived.
+
+        Raises:
+            LikenessError: there is no answer.
+        """
+        subjects = [Subject(pixels, options.explain) for pixels in pictures]
+        answer = await self._inference.classify(version, subjects, deadline=deadline)
+        results = await self.results(answer.results, pictures, Shaping.of(version, options))
+        spent = timing.since(began, queue_ms=answer.queue_ms, compute_ms=answer.compute_ms)
+        return ClassifyResponse(model=version.ref, results=results, timing=spent)
+
+    async def results(
+        self, scores: Sequence[Scores], pictures: Sequence[bytes], shaping: Shaping
+    ) -> list[ClassifyResult]:
+        """Rank the classes of each picture, and lay its heat map over it where there is one."""
+        return [
+            ClassifyResult.of(
+                score.probabilities,
+                labels=shaping.labels,
+                top_k=shaping.top_k,
+                abstain_below=shaping.abstain_below,
+                energy=score.energy,
+                explanation=None
+                if score.heat is None
+                else await self._codec.overlay(pixels, score.heat, size=shaping.size, channels=shaping.channels),
+            )
+            for score, pixels in zip(scores, pictures, strict=True)
+        ]

@@ -1,0 +1,91 @@
+"""The parts of a running api, and how routes ask for them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import redis.asyncio
+from fastapi import Depends, Header, Request
+
+from app.auth import Caller, Keyring, requires
+from app.catalog import Catalog
+from app.classification import Classification
+from app.codec import Codec
+from app.contract.database import Database
+from app.contract.settings import Settings
+from app.contract.store import Store
+from app.durable import Durable
+from app.face_cache import FaceCache
+from app.faces import Faces
+from app.inference import Inference
+from app.job_view import Outputs
+from app.prefer import Prefer
+from app.signals import Signals
+from app.workers import Workers
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Everything that lives as long as the process serves."""
+
+    settings: Settings
+    redis: redis.asyncio.Redis
+    database: Database
+    store: Store
+    signals: Signals
+    catalog: Catalog
+    keyring: Keyring
+    workers: Workers
+    inference: Inference
+    codec: Codec
+    face_cache: FaceCache
+    faces: Faces
+    classification: Classification
+    durable: Durable
+    outputs: Outputs
+
+
+def _part(name: str) -> Callable[[Request], Any]:
+    # A coroutine, because FastAPI would run a plain function in a thread, which costs more than all the rest.
+    async def get(request: Request) -> Any:
+        return getattr(request.app.state.parts, name)
+
+    return get
+
+
+SettingsPart = Annotated[Settings, Depends(_part("settings"))]
+RedisPart = Annotated[redis.asyncio.Redis, Depends(_part("redis"))]
+DatabasePart = Annotated[Database, Depends(_part("database"))]
+StorePart = Annotated[Store, Depends(_part("store"))]
+SignalsPart = Annotated[Signals, Depends(_part("signals"))]
+CatalogPart = Annotated[Catalog, Depends(_part("catalog"))]
+KeyringPart = Annotated[Keyring, Depends(_part("keyring"))]
+WorkersPart = Annotated[Workers, Depends(_part("workers"))]
+InferencePart = Annotated[Inference, Depends(_part("inference"))]
+CodecPart = Annotated[Codec, Depends(_part("codec"))]
+FaceCachePart = Annotated[FaceCache, Depends(_part("face_cache"))]
+FacesPart = Annotated[Faces, Depends(_part("faces"))]
+ClassificationPart = Annotated[Classification, Depends(_part("classification"))]
+DurablePart = Annotated[Durable, Depends(_part("durable"))]
+OutputsPart = Annotated[Outputs, Depends(_part("outputs"))]
+
+Predictor = Annotated[Caller, Depends(requires("predict"))]
+Trainer = Annotated[Caller, Depends(requires("train"))]
+Admin = Annotated[Caller, Depends(requires("admin"))]
+
+
+async def _prefer(
+    prefer: Annotated[
+        str | None,
+        Header(description="`respond-async` makes a durable job of the request; `wait=N` waits up to N seconds first."),
+    ] = None,
+) -> Prefer:
+    return Prefer.parse(prefer)
+
+
+Preference = Annotated[Prefer, Depends(_prefer)]
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="The same key and body create the same thing once; the key with another body is refused."),
+]

@@ -1,0 +1,140 @@
+"""The api: one FastAPI application, whose parts live from start to stop."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+
+from app import errors, openapi, pages, redis_client
+from app.auth import Keyring, LoopbackOnly
+from app.body_limit import BodyLimit
+from app.catalog import Catalog
+from app.classification import Classification
+from app.codec import Codec
+from app.contract.database import Database
+from app.contract.messages import INFER_QUEUE
+from app.contract.settings import Settings
+from app.contract.store import Store
+from app.cross_origin import CrossOrigin
+from app.dependencies import Parts
+from app.dispatch import Dispatcher
+from app.durable import Durable
+from app.face_cache import FaceCache
+from app.faces import Faces
+from app.inference import Inference
+from app.job_view import Outputs
+from app.logs import configure
+from app.publisher import Publisher
+from app.request_ids import RequestIds
+from app.routes import classify, faces, generate, health, jobs, models
+from app.signals import Signals
+from app.sweep import Sweep
+from app.workers import Workers
+
+ROUTERS = (classify.router, generate.router, faces.router, jobs.router, models.router, health.router, pages.router)
+
+
+class StartRefused(Exception):
+    """The api cannot serve like this; the message says what helps."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application. Nothing is opened before it starts."""
+    settings = settings or Settings()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        configure(level=settings.log_level, style=settings.log_format)
+        async with running(settings) as parts:
+            app.state.parts = parts
+            yield
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, **openapi.ABOUT)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/web", pages.files())
+    errors.install(app)
+    openapi.install(app)
+    # The last one added comes first.
+    app.add_middleware(BodyLimit, limit=settings.max_upload_bytes)
+    if settings.admin_key is None:
+        app.add_middleware(LoopbackOnly)
+    app.add_middleware(CrossOrigin)
+    app.add_middleware(RequestIds)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Parts]:
+    """The parts of an api, while the block runs.
+
+    Raises:
+        StartRefused: the settings, or the state of the database, do not let it serve.
+    """
+    database = Database(settings.database)
+    refuse_unsafe(settings, database)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(database.close)
+        store = Store(settings.store, settings.store_options)
+        client = redis_client.connect(settings.redis)
+        stack.push_async_callback(client.aclose)
+        # The reader waits in Redis, so it has a connection of its own.
+        reader = redis_client.connect(settings.redis)
+        stack.push_async_callback(reader.aclose)
+        shared = redis_client.connect(settings.cache_url, read_seconds=0.5) if settings.cache_url else None
+        if shared is not None:
+            stack.push_async_callback(shared.aclose)
+        publisher = Publisher(settings)
+        stack.callback(publisher.stop)
+        signals = Signals(client)
+        signals.start()
+        stack.push_async_callback(signals.stop)
+
+        dispatcher = Dispatcher(reader, publisher, worker_ready=lambda: workers.ready(INFER_QUEUE))
+        workers = Workers(client, signals, on_restart=dispatcher.suspect, on_poll=publisher.note)
+        await workers.start()
+        stack.push_async_callback(workers.stop)
+        dispatcher.start()
+        stack.push_async_callback(dispatcher.stop)
+        catalog = Catalog(database, classifier=settings.default_classifier, generator=settings.default_generator)
+        await catalog.start(signals)
+        stack.push_async_callback(catalog.stop)
+
+        codec = Codec(settings)
+        stack.callback(codec.stop)
+        inference = Inference(dispatcher, settings)
+        stack.push_async_callback(inference.stop)
+        cache = FaceCache(settings.face_cache_bytes, shared)
+        classification = Classification(inference, codec)
+        durable = Durable(database, store, publisher, client, signals)
+        sweep = Sweep(database, durable, settings)
+        sweep.start()
+        stack.push_async_callback(sweep.stop)
+        yield Parts(
+            settings=settings,
+            redis=client,
+            database=database,
+            store=store,
+            signals=signals,
+            catalog=catalog,
+            keyring=Keyring(database, settings.admin_key.get_secret_value() if settings.admin_key else None),
+            workers=workers,
+            inference=inference,
+            codec=codec,
+            face_cache=cache,
+            faces=Faces(inference, codec, cache),
+            classification=classification,
+            durable=durable,
+            outputs=Outputs(store, classification),
+        )
+
+
+def refuse_unsafe(settings: Settings, database: Database) -> None:
+    """Raise `StartRefused` when the api would be open to others without a key, or meets tables it does not know."""
+    if not settings.on_loopback and settings.admin_key is None:
+        raise StartRefused(
+            f"{settings.host} can be reached from other machines, and no key is configured: set LIKENESS_ADMIN_KEY to "
+            "a long random text, or LIKENESS_HOST to 127.0.0.1."
+        )
+    if not database.at_head():
+        raise StartRefused("The database has not the schema of this version: run `likeness migrate` first.")

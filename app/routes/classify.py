@@ -1,0 +1,149 @@
+"""Pictures in, labels out."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app import errors, uploads
+from app.contract.errors import (
+    BodyTooLarge,
+    Busy,
+    DeadlineExceeded,
+    IdempotencyConflict,
+    InvalidRequest,
+    NoImages,
+    NotAPicture,
+    NoWorker,
+    TooManyImages,
+    TooManyPixels,
+    Unauthenticated,
+    UndecodablePicture,
+    UnknownModel,
+    UnknownVersion,
+    UnsupportedMediaType,
+    WrongKind,
+)
+from app.contract.messages import INFER_QUEUE
+from app.contract.registry import Version
+from app.contract.schemas.classify import ClassifyOptions, ClassifyResponse
+from app.contract.schemas.jobs import JobView
+from app.dependencies import (
+    CatalogPart,
+    ClassificationPart,
+    CodecPart,
+    DurablePart,
+    IdempotencyKey,
+    InferencePart,
+    OutputsPart,
+    Predictor,
+    Preference,
+    SettingsPart,
+)
+from app.idempotency import Claim
+from app.job_view import INPUT_PIXELS
+from app.routes.jobs import answer_or_job
+
+router = APIRouter(tags=["classify"])
+
+ROUTE = "/v1/classify"
+
+# The body is read by `uploads.read`, which takes options from query and body alike; here it is told to OpenAPI.
+_OPTIONS: dict[str, Any] = ClassifyOptions.model_json_schema()["properties"]
+_PARAMETERS = [
+    {"name": name, "in": "query", "required": False, "schema": schema, "description": schema["description"]}
+    for name, schema in _OPTIONS.items()
+]
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["image"],
+                "properties": {
+                    "image": {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": 64},
+                    **_OPTIONS,
+                },
+            }
+        },
+        "application/json": {"schema": {"$ref": "#/components/schemas/ClassifyRequest"}},
+        **{
+            f"image/{kind}": {"schema": {"type": "string", "format": "binary"}}
+            for kind in ("png", "jpeg", "webp", "gif", "bmp", "tiff", "avif")
+        },
+    },
+}
+
+
+@router.post(
+    ROUTE,
+    operation_id="classify",
+    summary="Classify pictures",
+    response_model=ClassifyResponse,
+    responses={
+        202: {"model": JobView, "description": "A durable job was made of the request."},
+        **errors.declared(
+            Unauthenticated,
+            NotAPicture,
+            UnsupportedMediaType,
+            InvalidRequest,
+            NoImages,
+            TooManyImages,
+            UndecodablePicture,
+            TooManyPixels,
+            WrongKind,
+            BodyTooLarge,
+            UnknownModel,
+            UnknownVersion,
+            IdempotencyConflict,
+            Busy,
+            NoWorker,
+            DeadlineExceeded,
+        ),
+    },
+    openapi_extra={"requestBody": _BODY, "parameters": _PARAMETERS},
+)
+async def classify(
+    request: Request,
+    settings: SettingsPart,
+    catalog: CatalogPart,
+    codec: CodecPart,
+    classification: ClassificationPart,
+    inference: InferencePart,
+    durable: DurablePart,
+    outputs: OutputsPart,
+    caller: Predictor,
+    prefer: Preference,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Up to 64 pictures, as multipart files, one raw body, or base64 in JSON. Results keep their order."""
+    began, deadline = asyncio.get_running_loop().time(), inference.deadline()
+    upload = await uploads.read(request, most_images=settings.max_images_per_request)
+    version = catalog.resolve(upload.options.model, kind="classifier")
+    pictures = await codec.decode(upload.files, version)
+    if not prefer.durable:
+        answer = await classification.classify(version, pictures, upload.options, deadline=deadline, began=began)
+        return Response(answer.model_dump_json(), media_type="application/json")
+    job = await durable.accept(
+        kind="classify",
+        queue=INFER_QUEUE,
+        request=_job_request(version, upload.options, count=len(pictures)),
+        caller=caller,
+        claim=Claim.of(idempotency_key, owner=caller.key, route=ROUTE, body=upload.identity()),
+        inputs={INPUT_PIXELS: b"".join(pictures)},
+    )
+    return await answer_or_job(job, prefer, durable, outputs)
+
+
+def _job_request(version: Version, options: ClassifyOptions, *, count: int) -> dict[str, Any]:
+    return {
+        "model": version.ref,
+        "digest": version.digest,
+        "count": count,
+        "shape": [version.size, version.size, version.channels],
+        "labels": list(version.labels),
+        "top_k": options.top_k,
+        "abstain_below": options.abstain_below,
+        "explain": options.explain,
+    }

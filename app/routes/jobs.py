@@ -1,0 +1,178 @@
+"""Durable jobs: read, followed as they run, cancelled; and the files they made."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from app import errors, job_view, negotiation
+from app.contract.errors import (
+    BadOption,
+    JobFinished,
+    NotAcceptable,
+    NotFound,
+    Unauthenticated,
+    UnknownJob,
+    from_code,
+)
+from app.contract.jobs import Event, Job
+from app.contract.schemas.generate import CONTENT_TYPES
+from app.contract.schemas.jobs import EventList, EventView, JobList, JobView
+from app.contract.states import JobState
+from app.dependencies import DurablePart, OutputsPart, Predictor, StorePart
+from app.durable import Durable
+from app.face_options import FORMATS
+from app.prefer import Prefer
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+JobId = Annotated[str, Path(max_length=60, examples=["job_0123456789abcdef01234567"])]
+Limit = Annotated[int, Query(ge=1, le=100, description="Most entries to return.")]
+
+EVENT_STREAM = "text/event-stream"
+
+
+@router.get("", operation_id="listJobs", summary="Jobs, newest first", responses=errors.declared(Unauthenticated))
+async def list_jobs(
+    durable: DurablePart,
+    caller: Predictor,
+    limit: Limit = 20,
+    after: Annotated[str | None, Query(max_length=60, description="The last id of the page before.")] = None,
+) -> JobList:
+    """The jobs of the caller's key. Their output is left out here; each job's own address has it."""
+    found = await asyncio.to_thread(durable.page, caller, limit=limit + 1, after=after)
+    page = found[:limit]
+    positions = [await asyncio.to_thread(durable.queue_position, job) for job in page]
+    data = [job_view.view(job, queue_position=at, output=None) for job, at in zip(page, positions, strict=True)]
+    return JobList(data=data, has_more=len(found) > limit, last_id=page[-1].id if page else None)
+
+
+@router.get(
+    "/{job_id}",
+    operation_id="getJob",
+    summary="One job",
+    responses=errors.declared(Unauthenticated, UnknownJob),
+)
+async def get_job(job_id: JobId, durable: DurablePart, outputs: OutputsPart, caller: Predictor) -> JobView:
+    """Where the job stands, and its answer once it has succeeded."""
+    return await full_view(await asyncio.to_thread(durable.get, job_id, caller), durable, outputs)
+
+
+@router.post(
+    "/{job_id}/cancel",
+    operation_id="cancelJob",
+    summary="Cancel a job",
+    responses=errors.declared(Unauthenticated, UnknownJob, JobFinished),
+)
+async def cancel_job(job_id: JobId, durable: DurablePart, outputs: OutputsPart, caller: Predictor) -> JobView:
+    """A waiting job ends at once; a running one is asked to, and is `cancelling` until it has."""
+    job = await asyncio.to_thread(durable.cancel, job_id, caller)
+    await durable.wake(job)
+    return await full_view(job, durable, outputs)
+
+
+@router.get(
+    "/{job_id}/events",
+    operation_id="listJobEvents",
+    summary="What happened to a job",
+    response_model=EventList,
+    responses={
+        200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}, "description": "A page, or a live stream."},
+        204: {"description": "The job has ended, and the stream has nothing more to say; do not reconnect."},
+        **errors.declared(Unauthenticated, UnknownJob, NotAcceptable),
+    },
+)
+async def list_events(
+    request: Request,
+    job_id: JobId,
+    durable: DurablePart,
+    caller: Predictor,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Most events on a page.")] = 100,
+    after: Annotated[int, Query(ge=0, le=2**53, description="Number of the last event that is known.")] = 0,
+    accept: Annotated[str | None, Header(description="`text/event-stream` follows the job until it ends.")] = None,
+    last_event_id: Annotated[str | None, Header(description="Resumes a stream after this event.")] = None,
+) -> Response | EventList:
+    """Events in order: a page of them as JSON, or all of them as they come, as server-sent events."""
+    job = await asyncio.to_thread(durable.get, job_id, caller)
+    if negotiation.choose(accept, ("application/json", EVENT_STREAM)) == "application/json":
+        found = await asyncio.to_thread(durable.events, job, after=after, limit=limit + 1)
+        page = [_event(event) for event in found[:limit]]
+        return EventList(data=page, has_more=len(found) > limit, last_id=page[-1].id if page else None)
+    if last_event_id is not None:
+        if not last_event_id.isascii() or not last_event_id.isdigit():
+            raise BadOption(name="Last-Event-ID", reason="is the number of an event")
+        after = int(last_event_id)
+    if job.state.final and after >= job.last_event:
+        return Response(status_code=204)  # tells a browser's EventSource not to come back
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_stream(durable, job, after), media_type=EVENT_STREAM, headers=headers)
+
+
+@router.get(
+    "/{job_id}/output/{name}",
+    operation_id="getJobOutput",
+    summary="A picture that a job made",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES.values()},
+            "description": "The file.",
+        },
+        **errors.declared(Unauthenticated, UnknownJob, NotFound),
+    },
+)
+async def get_output(
+    job_id: JobId,
+    name: Annotated[str, Path(pattern=r"^[0-9]{1,6}\.(png|jpg|webp|avif)$", examples=["0.png"])],
+    durable: DurablePart,
+    store: StorePart,
+    caller: Predictor,
+) -> Response:
+    """The bytes of one picture of a `generate` job. They never change."""
+    job = await asyncio.to_thread(durable.get, job_id, caller)
+    try:
+        data = await asyncio.to_thread(store.get, f"jobs/{job.id}/output/{name}")
+    except FileNotFoundError:
+        raise NotFound() from None
+    headers = {"Cache-Control": "private, max-age=31536000, immutable"}
+    return Response(data, media_type=CONTENT_TYPES[FORMATS[name.rpartition(".")[2]]], headers=headers)
+
+
+async def full_view(job: Job, durable: Durable, outputs: job_view.Outputs) -> JobView:
+    """The job with its place in the queue and its answer."""
+    position = await asyncio.to_thread(durable.queue_position, job)
+    return job_view.view(job, queue_position=position, output=await outputs.of(job))
+
+
+async def answer_or_job(job: Job, prefer: Prefer, durable: Durable, outputs: job_view.Outputs) -> Response:
+    """The job's answer if it comes within the time that the client waits, else 202 and the job.
+
+    Raises:
+        LikenessError: the job failed within that time.
+    """
+    if prefer.wait_seconds:
+        job = await durable.wait(job, seconds=prefer.wait_seconds)
+    if job.state is JobState.FAILED and job.error is not None:
+        raise from_code(job.error["code"], job.error["detail"])
+    location = f"/v1/jobs/{job.id}"
+    headers = {"Location": location, "Preference-Applied": prefer.applied, "Cache-Control": "no-store"}
+    if job.state is JobState.SUCCEEDED and (output := await outputs.of(job)) is not None:
+        return Response(output.model_dump_json(), headers=headers, media_type="application/json")
+    view = await full_view(job, durable, outputs)
+    return Response(view.model_dump_json(), status_code=202, headers=headers, media_type="application/json")
+
+
+async def _stream(durable: Durable, job: Job, after: int) -> AsyncIterator[str]:
+    async for event in durable.follow(job, after=after):
+        if event is None:
+            yield ": still here\n\n"
+        else:
+            data = json.dumps({**event.data, "at": event.at.isoformat()}, ensure_ascii=False)
+            yield f"id: {event.number}\nevent: {event.type}\ndata: {data}\n\n"
+
+
+def _event(event: Event) -> EventView:
+    return EventView(id=event.number, type=event.type, data=event.data, at=event.at)
