@@ -1,0 +1,98 @@
+"""Pictures from a generator's checkpoint.
+
+    python -m models.sample models/checkpoints/faces.safetensors --seeds 0:16 --out faces.png
+    python -m models.sample CHECKPOINT --seeds ada grace --truncation 0.8 --edit age=2 --separate --out folder
+
+`--seeds` takes texts and whole numbers; `A:B` stands for the numbers A to B - 1. The same seed is the same picture alone, in a grid and
+through the service.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from models import checkpoint, images, styles
+
+DEFAULT_TRUNCATION = 0.7
+
+
+def draw(network: nn.Module, rows: NDArray[np.float32], *, batch: int = 32) -> NDArray[np.uint8]:
+    """Pictures uint8 [N, H, W, C] of styles float32 [N, stages, style_size]."""
+    with torch.no_grad():
+        parts = [network.synthesis(part) for part in torch.from_numpy(rows).split(batch)]  # type: ignore[operator]
+    pictures = torch.cat(parts).add(1).mul(127.5).round().clamp(0, 255).byte()
+    return pictures.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def grid(pictures: NDArray[np.uint8], *, columns: int) -> NDArray[np.uint8]:
+    """Pictures [N, H, W, C] in rows of `columns`, uint8 [rows * H, columns * W, C]; an incomplete row ends in white."""
+    n, h, w, c = pictures.shape
+    rows = -(-n // columns)
+    padded = np.full((rows * columns, h, w, c), 255, np.uint8)
+    padded[:n] = pictures
+    return padded.reshape(rows, columns, h, w, c).swapaxes(1, 2).reshape(rows * h, columns * w, c)
+
+
+def seeds(texts: Sequence[str]) -> list[str]:
+    """Seeds as given, with each `A:B` spelled out."""
+    spelled: list[str] = []
+    for text in texts:
+        first, colon, last = text.partition(":")
+        if colon and first.isdecimal() and last.isdecimal():
+            spelled.extend(str(number) for number in range(int(first), int(last)))
+        else:
+            spelled.append(text)
+    return spelled
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of `python -m models.sample`."""
+    parser = argparse.ArgumentParser(prog="python -m models.sample", description="Draw pictures with a generator.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--seeds", nargs="+", default=["0:64"], metavar="SEED", help="texts, numbers or ranges A:B")
+    parser.add_argument("--label", help="the class to draw, by name; without it each seed decides")
+    parser.add_argument("--truncation", type=float, default=DEFAULT_TRUNCATION, help="1 is everything, 0 the average")
+    parser.add_argument("--edit", action="append", default=[], metavar="NAME=STRENGTH", help="go along a direction")
+    parser.add_argument("--mix", metavar="SEED", help="take the finer half of the stages from this seed")
+    parser.add_argument("--columns", type=int, default=8)
+    parser.add_argument("--separate", action="store_true", help="one file a picture, in the folder --out")
+    parser.add_argument("--out", type=Path, default=Path("samples.png"))
+    options = parser.parse_args(arguments)
+
+    loaded = checkpoint.load(options.checkpoint)
+    source = styles.read(options.checkpoint)
+    try:
+        label = None if options.label is None else loaded.header.labels.index(options.label)
+    except ValueError:
+        parser.error(f"--label: known are {', '.join(loaded.header.labels) or 'none'}.")
+    edits = []
+    for text in options.edit:
+        name, _, strength = text.partition("=")
+        if name not in source.directions:
+            parser.error(f"--edit: known are {', '.join(sorted(source.directions)) or 'none'}.")
+        edits.append((name, float(strength)))
+    names = seeds(options.seeds)
+    rows = [source.draw(s, label=label, truncation=options.truncation, edits=edits, mix=options.mix) for s in names]
+    pictures = draw(checkpoint.build(loaded), np.stack(rows))
+    if options.separate:
+        options.out.mkdir(parents=True, exist_ok=True)
+        for index, picture in enumerate(pictures):
+            (options.out / f"{index:05d}.png").write_bytes(_png(picture))
+    else:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_bytes(_png(grid(pictures, columns=options.columns)))
+    print(f"Drew {len(pictures)} pictures into {options.out}.")
+
+
+def _png(picture: NDArray[np.uint8]) -> bytes:
+    height, width, channels = picture.shape
+    return images.encode(picture.tobytes(), width=width, height=height, channels=channels, format="png")  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    main()
