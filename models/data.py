@@ -17,7 +17,7 @@ import csv
 import gzip
 import hashlib
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -129,23 +129,25 @@ def _load_files(
     channels: Literal[1, 3],
     cache: Path | None,
 ) -> Pictures:
-    chosen, inside = _select(files, path=path, split=split)
+    parts = _split(files, path=path)
+    chosen = parts[split]
     if not chosen:
         raise ValueError(f"{path.name} has no pictures for the {split} split.")
-    labels, classes = _label(inside, _select(files, path=path, split="train")[1] if split == "test" else inside)
+    classes = _classes(parts["train"], parts["test"])
+    index = {name: position for position, name in enumerate(classes)}
     stored = cache / f"{digest[:32]}-{split}-{size}x{size}x{channels}.npy" if cache else None
     if stored and stored.exists():
         pixels = np.load(stored, allow_pickle=False)
     else:
-        pixels = _decode(chosen, size=size, channels=channels)
+        pixels = _decode(list(chosen.values()), size=size, channels=channels)
         if stored:
             stored.parent.mkdir(parents=True, exist_ok=True)
             np.save(stored, pixels, allow_pickle=False)
     return Pictures(
         images=torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(),
-        labels=labels,
+        labels=torch.tensor([index[name.partition("/")[0]] for name in chosen]) if classes else None,
         classes=classes,
-        names=tuple(file.name for file in chosen),
+        names=tuple(file.name for file in chosen.values()),
         digest=digest,
     )
 
@@ -167,39 +169,45 @@ def _decode(files: Sequence[_File], *, size: int, channels: Literal[1, 3]) -> ND
     return pixels
 
 
-def _select(files: Sequence[_File], *, path: Path, split: Split) -> tuple[list[_File], list[str]]:
-    """The files of `split`, and each one's name without the folder that names the split."""
-    tops = {PurePosixPath(file.name).parts[0] for file in files if "/" in file.name}
-    if tops and tops <= {"train", "test"}:
-        chosen = [file for file in files if file.name.startswith(f"{split}/")]
-        return chosen, [file.name[len(split) + 1 :] for file in chosen]
+def _split(files: Sequence[_File], *, path: Path) -> dict[Split, dict[str, _File]]:
+    """Each split's files by their names without the folder that names the split."""
+    parts: dict[Split, dict[str, _File]] = {"train": {}, "test": {}}
+    if files and all(file.name.startswith(("train/", "test/")) for file in files):
+        for file in files:
+            side, _, inside = file.name.partition("/")
+            parts["train" if side == "train" else "test"][inside] = file
+        return parts
     table = path.with_suffix(".csv")
     if path.is_file() and table.exists():
         with open(table, newline="", encoding="utf-8") as rows:
-            side = {row["name"]: row["split"] for row in csv.DictReader(rows)}
-        chosen = [file for file in files if side.get(file.name) == split]
+            sides = {row["name"]: row["split"] for row in csv.DictReader(rows)}
+        for split in parts:
+            parts[split] = {file.name: file for file in files if sides.get(file.name) == split}
     else:
-        chosen = [file for file in files if _held_out(file.read()) == (split == "test")]
-    return chosen, [file.name for file in chosen]
+        for file in files:
+            parts["test" if _held_out(file.read()) else "train"][file.name] = file
+    return parts
 
 
 def _held_out(content: bytes) -> bool:
     return int.from_bytes(hashlib.sha256(content).digest()[:4]) < HELD_OUT * 2**32
 
 
-def _label(names: Sequence[str], training: Sequence[str]) -> tuple[Tensor | None, tuple[str, ...]]:
-    """Labels of `names`, and the classes, which the training part defines."""
-    nested = ["/" in name for name in names]
-    if not any(nested):
-        return None, ()
-    if not all(nested):
+def _classes(training: Iterable[str], test: Iterable[str]) -> tuple[str, ...]:
+    """The class folders of the training part; none where all pictures lie flat."""
+    folders = {
+        split: {name.partition("/")[0] if "/" in name else None for name in names}
+        for split, names in (("train", training), ("test", test))
+    }
+    everywhere = folders["train"] | folders["test"]
+    if everywhere <= {None}:
+        return ()
+    if None in everywhere:
         raise ValueError("Some pictures lie in a class folder and some do not; put all or none into class folders.")
-    classes = tuple(sorted({PurePosixPath(name).parts[0] for name in training if "/" in name}))
-    index = {name: position for position, name in enumerate(classes)}
-    found = [PurePosixPath(name).parts[0] for name in names]
-    if strangers := sorted(set(found) - set(classes)):
-        raise ValueError(f"The test part has classes that the training part lacks: {', '.join(strangers)}.")
-    return torch.tensor([index[name] for name in found]), classes
+    if strangers := folders["test"] - folders["train"]:
+        named = ", ".join(sorted(str(name) for name in strangers))
+        raise ValueError(f"The test part has classes that the training part lacks: {named}.")
+    return tuple(sorted(str(name) for name in folders["train"]))
 
 
 def _zip_files(archive: zipfile.ZipFile) -> list[_File]:

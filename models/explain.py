@@ -12,8 +12,8 @@ def heat_map(network: Classifier, x: Tensor, classes: Tensor) -> Tensor:
 
     Pictures are float [N, C, H, W] in 0..1, classes int64 [N].
 
-    map = relu(sum_k a_k A_k) with A the last maps and a_k the mean gradient of the class' logit over map k, enlarged to the
-    picture and divided by its own maximum. A map without any support for the class stays zero.
+    map = relu(sum_k a_k A_k) with A the last maps and a_k the mean gradient of the class' logit over map k, enlarged to
+    the picture and divided by its own maximum. A map without any support for the class stays zero.
     """
     maps = network.features((x - network.mean) / network.std).detach().requires_grad_()
     with torch.enable_grad():

@@ -152,9 +152,7 @@ def _fit(image: Image.Image, *, size: int) -> Image.Image:
         return image
     side = min(image.size)
     left, top = (image.width - side) / 2, (image.height - side) / 2
-    return image.resize(
-        (size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side), reducing_gap=3.0
-    )
+    return image.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
 
 
 def _chunks(text: Mapping[str, str]) -> PngImagePlugin.PngInfo | None:
