@@ -1,5 +1,6 @@
 """The infer worker: interactive batches in the main thread, durable jobs of the same networks in a thread beside it."""
 
+import contextlib
 import os
 import signal
 import threading
@@ -52,15 +53,10 @@ def serve(settings: Settings, *, name: str) -> int:
     reporter = Reporter(
         client, name=name, queue=INFER_QUEUE, device=loader.device, engine=loader.engine, loaded=loaded.digests
     )
-    reporter.start()
-    database = Database(settings.database)
-    try:
+    with reporter, contextlib.closing(Database(settings.database)) as database:
         wait_for_schema(database)
         warm_up(database, loaded, first=(settings.default_generator, settings.default_classifier))
         return _serve(settings, name, store=store, loaded=loaded, reporter=reporter, database=database)
-    finally:
-        reporter.stop()
-        database.close()
 
 
 def _serve(

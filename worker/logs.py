@@ -18,7 +18,7 @@ def configure(*, level: str, style: Literal["text", "json"], worker: str) -> Non
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="iso" if style == "json" else "%H:%M:%S", utc=style == "json"),
     ]
     if style == "json":
         shared.append(lambda _logger, _method, event: {**event, "worker": worker})
@@ -27,9 +27,7 @@ def configure(*, level: str, style: Literal["text", "json"], worker: str) -> Non
             structlog.processors.JSONRenderer(),
         ]
     else:
-        # Traces without the values of variables, which may be somebody's pictures.
-        trace = structlog.dev.plain_traceback
-        last = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=trace)]
+        last = [structlog.processors.format_exc_info, _for_people]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -48,3 +46,10 @@ def configure(*, level: str, style: Literal["text", "json"], worker: str) -> Non
     for noisy in ("celery", "kombu", "amqp", "alembic", "onnxruntime"):
         # Celery has two lines to say of every task, and each costs as much as a small batch.
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+
+
+def _for_people(_logger: object, _method: str, event: structlog.typing.EventDict) -> str:
+    """`time LEVEL what happened, name=value ...`, and a trace below."""
+    trace = event.pop("exception", "")
+    start = f"{event.pop('timestamp')} {event.pop('level').upper():7} {event.pop('event')}"
+    return "\n".join(filter(None, ((" ".join((start, *(f"{name}={value}" for name, value in event.items())))), trace)))

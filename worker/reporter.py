@@ -4,6 +4,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from types import TracebackType
+from typing import Self
 
 import redis
 import structlog
@@ -16,7 +18,7 @@ EVERY_SECONDS = 2.0
 
 
 class Reporter:
-    """Heartbeats of the worker `name` on the queue `queue`.
+    """Heartbeats of the worker `name` on the queue `queue`, while the `with` block runs.
 
     Args:
         loaded: tells the digests in memory.
@@ -47,13 +49,26 @@ class Reporter:
         self._silent = False
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
 
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         """Begin to report, as starting."""
         self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the heartbeat and take the report away."""
+        self._stop.set()
+        self._thread.join(timeout=EVERY_SECONDS)
+        try:
+            self._redis.hdel(WORKERS_KEY, self._name)
+        except redis.RedisError:
+            return  # the report grows old by itself
 
     def ready(self) -> None:
         """Say so, and wake those who wait for a worker: they send again what may have been lost with the one before."""
-        self._become(WorkerState.READY, announce=True)
+        self._state = WorkerState.READY
+        self._send(announce=True)
 
     def draining(self) -> None:
         """Say that no new work is taken. Does not wait for Redis, since it is called in a signal handler."""
@@ -65,16 +80,6 @@ class Reporter:
             self._batches += 1
             self._images += images
             self._busy_seconds += seconds
-
-    def stop(self) -> None:
-        """End the heartbeat and take the report away. Harmless when it never started."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=EVERY_SECONDS)
-        try:
-            self._redis.hdel(WORKERS_KEY, self._name)
-        except redis.RedisError:
-            return  # the report grows old by itself
 
     def report(self) -> WorkerReport:
         """The worker as it is now."""
@@ -92,10 +97,6 @@ class Reporter:
                 busy_seconds=round(self._busy_seconds, 3),
                 at=time.time(),
             )
-
-    def _become(self, state: WorkerState, *, announce: bool) -> None:
-        self._state = state
-        self._send(announce=announce)
 
     def _run(self) -> None:
         while True:

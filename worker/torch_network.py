@@ -41,7 +41,7 @@ class TorchNetwork:
 
     def heat_maps(self, pixels: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.uint8]:
         """Where the network looked for `classes` [N] in pictures [N, H, W, C]: uint8 [N, H, W]."""
-        maps = explain.grad_cam(self._network, self._pictures(pixels), torch.tensor(classes, device=self._on))
+        maps = explain.heat_map(self._network, self._pictures(pixels), torch.tensor(classes, device=self._on))
         return (maps * 255).round().to(torch.uint8).cpu().numpy()
 
     def _pictures(self, pixels: NDArray[np.uint8]) -> torch.Tensor:

@@ -1,25 +1,40 @@
-"""The train worker: durable jobs of the queue `train`, in the main thread.
+"""The train worker: durable jobs of the queue `train`, in two lanes.
 
-While a job runs, no message is taken, so that the next job waits in the queue, where any other train worker finds it.
+One lane trains, for hours perhaps; the other does what people wait for, such as looking an upload through. What
+computes is a child process that imports torch; this process never does.
 """
 
+import contextlib
+
+import structlog
+
+from app.contract import cores, datasets, training
 from app.contract.database import Database
 from app.contract.messages import JOB_TASK, TRAIN_QUEUE
 from app.contract.settings import Settings
-from worker import redis_client
+from app.contract.store import Store
+from worker import archives, redis_client
 from worker.consumer import consume
+from worker.dataset_jobs import DatasetJobs
+from worker.lane import Lane
+from worker.preset_table import PresetTable
+from worker.publishing import Publishing
 from worker.reporter import Reporter
 from worker.runner import Kind, Runner
+from worker.serving_check import ServingCheck
+from worker.training import Training
 from worker.warm_up import wait_for_schema
+from worker.workplace import workplace
 
-KINDS: dict[str, Kind] = {}
-"""What a train worker can do."""
+_log = structlog.get_logger()
+
+HAND_OVER_SECONDS = 10.0
+"""How long the end waits for a run to save; the supervisor waits thirty seconds for the process."""
 
 
 def serve(settings: Settings, *, name: str) -> int:
     """Serve until SIGTERM; the exit code."""
     client = redis_client.connect(settings.redis)
-    # A run is a child process that imports torch; this process never does.
     reporter = Reporter(
         client,
         name=name,
@@ -28,26 +43,74 @@ def serve(settings: Settings, *, name: str) -> int:
         engine="torch",
         loaded=tuple,
     )
-    reporter.start()
-    database = Database(settings.database)
+    with (
+        reporter,
+        contextlib.closing(Database(settings.database)) as database,
+        workplace(settings.home / "training", f"{name}-{reporter.boot[:8]}") as folder,
+    ):
+        wait_for_schema(database)
+        store = Store(settings.store, settings.store_options)
+        common = {"threads": settings.train_threads or cores.available(), "niceness": settings.train_niceness}
+        lease_seconds = settings.lease_seconds
+        table = PresetTable(database, folder=folder, common=common, lease_seconds=lease_seconds)
+        publishing = Publishing(
+            database,
+            store,
+            client,
+            serving=ServingCheck(settings, client),
+            common=common,
+            lease_seconds=lease_seconds,
+        )
+        trainings = Training(
+            database,
+            store,
+            client,
+            folder=folder,
+            publishing=publishing,
+            common=common,
+            lease_seconds=lease_seconds,
+        )
+        uploads = DatasetJobs(database, store, limits=archives.Limits(members=settings.max_dataset_pictures))
+        kinds: dict[str, dict[str, Kind]] = {
+            "training": {training.KIND: trainings.run},
+            "short jobs": {datasets.KIND: uploads.run, training.PROBE_KIND: table.probe},
+        }
+        table.publish()
+        who = f"{name}/{reporter.boot[:8]}"
+        lanes = [_lane(lane, of, settings, database, worker=who) for lane, of in kinds.items()]
+        return _serve(settings, name, lanes=lanes, reporter=reporter)
+
+
+def _serve(settings: Settings, name: str, *, lanes: list[Lane], reporter: Reporter) -> int:
+    def leaving() -> None:
+        reporter.draining()
+        for lane in lanes:
+            lane.leave()
+
+    def wake(_job_id: str) -> None:
+        for lane in lanes:
+            lane.wake()
+
+    for lane in lanes:
+        lane.start()
+    try:
+        return consume(
+            settings, queue=TRAIN_QUEUE, name=name, tasks={JOB_TASK: wake}, ready=reporter.ready, leaving=leaving
+        )
+    finally:
+        leaving()
+        slow = [lane for lane in lanes if not lane.stop(timeout_seconds=HAND_OVER_SECONDS)]
+        if slow:
+            _log.warning("a job did not leave off in time; its lease runs out")
+
+
+def _lane(name: str, kinds: dict[str, Kind], settings: Settings, database: Database, *, worker: str) -> Lane:
     runner = Runner(
         database,
-        client,
-        worker=f"{name}/{reporter.boot[:8]}",
-        kinds=KINDS,
+        redis_client.connect(settings.redis),
+        worker=worker,
+        kinds=kinds,
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
     )
-
-    def leaving() -> None:
-        reporter.draining()
-        runner.leave()
-
-    try:
-        wait_for_schema(database)
-        return consume(
-            settings, queue=TRAIN_QUEUE, name=name, tasks={JOB_TASK: runner.run}, ready=reporter.ready, leaving=leaving
-        )
-    finally:
-        reporter.stop()
-        database.close()
+    return Lane(name, kinds=frozenset(kinds), database=database, runner=runner)
