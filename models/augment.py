@@ -1,7 +1,9 @@
-"""Differentiable augmentation (Zhao et al., 2020, arXiv:2006.10738): real and generated pictures meet the judges changed alike.
+"""Differentiable augmentation (Zhao et al., 2020, arXiv:2006.10738): real and generated pictures meet the judges
+changed alike.
 
-Every change is drawn for each picture on its own and applied with the given probability, from a CPU generator, so that a device or a
-resume draws the same. Pictures are float [N, C, H, W] in [-1, 1], and so are the results up to a little overshoot in colour.
+Every change is drawn for each picture on its own and applied with the given probability, from a CPU generator, so
+that a device or a resume draws the same. Pictures are float [N, C, H, W] in [-1, 1], and so are the results up to a
+little overshoot in colour.
 """
 
 import torch
@@ -50,7 +52,9 @@ def _translate(x: Tensor, amounts: Tensor) -> Tensor:
     padded = F.pad(x, (reach,) * 4, mode="replicate")
     starts = ((amounts * (reach + 0.499)).round().long() + reach).tolist()  # [N, 2]
     # Views and one copy: the gradient of a gather or of index arrays is many times slower on a CPU.
-    moved = [one[:, row : row + side, column : column + side] for one, (row, column) in zip(padded, starts, strict=True)]
+    moved = [
+        one[:, row : row + side, column : column + side] for one, (row, column) in zip(padded, starts, strict=True)
+    ]
     return torch.stack(moved)
 
 

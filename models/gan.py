@@ -3,15 +3,17 @@
     w = mapping(z, label)         z ~ N(0, I) [N, latent_size]  ->  w [N, style_size]
     picture = synthesis(w)        w [N, style_size] or [N, stages, style_size]  ->  [N, C, size, size] in [-1, 1]
 
-Between the two lives everything that edits a face: truncation, interpolation, style mixing (another w per stage) and directions
-are arithmetic on w. The scheme is Karras et al., 2020 (arXiv:1912.04958) with three changes that make it cheap on a CPU:
-two mapping layers, no noise inputs (a seed is one picture), and modulation applied to activations rather than to weights, which
-is the same function without a convolution per picture:
+Between the two lives everything that edits a face: truncation, interpolation, style mixing (another w per stage) and
+directions are arithmetic on w. The scheme is Karras et al., 2020 (arXiv:1912.04958) with changes that make it cheap
+to run and quick to train: two mapping layers; no noise inputs, so that a seed is one picture; a first map that is a
+dense function of the style in place of a learnt constant, without which every early face had the same layout; and
+modulation applied to activations rather than to weights, which is the same function without a convolution per
+picture:
 
     conv(x; W diag(s)) / |W diag(s)|  =  conv(x * s; W) * d,    d_o = 1 / sqrt(sum_i s_i^2 |W_oi|^2)
 
-Each stage adds its colours to the upsampled colours of the stage before ("output skips"). The last stages start from zero
-colours, so a generator may be trained at a lower size first and grown without a jump.
+Each stage adds its colours to the upsampled colours of the stage before ("output skips"). The last stages start from
+zero colours, so a generator may be trained at a lower size first and grown without a jump.
 """
 
 import math
@@ -58,7 +60,8 @@ class GeneratorConfig:
 
 
 class Generator(nn.Module):
-    """Latents to pictures. `w_average` [max(classes, 1), style_size] is the mean style that truncation pulls towards."""
+    """Latents to pictures. `w_average` [max(classes, 1), style_size] is the mean style that truncation pulls
+    towards."""
 
     w_average: Tensor
 
@@ -66,7 +69,7 @@ class Generator(nn.Module):
         super().__init__()
         self.config = config
         self.mapping = StyleMapping(config)
-        self.constant = nn.Parameter(torch.randn(1, config.widths[0], config.base, config.base))
+        self.start = _dense(config.style_size, config.widths[0] * config.base**2)
         narrower = (config.widths[0], *config.widths[:-1])
         self.stages = nn.ModuleList(
             _Stage(inputs, outputs, config=config, upsample=index > 0, grown=index >= len(config.widths) - config.grown)
@@ -79,7 +82,8 @@ class Generator(nn.Module):
         return self.synthesis(self.mapping(z, labels), size=size)
 
     def sample(self, z: Tensor, labels: Tensor | None = None, truncation: Tensor | None = None) -> Tensor:
-        """Pictures of latents, with `truncation` float [N]: 1 leaves a style alone, 0 is the average picture of its class."""
+        """Pictures of latents, with `truncation` float [N]: 1 leaves a style alone, 0 is the average picture of its
+        class."""
         return self.synthesis(self.truncate(self.mapping(z, labels), truncation, labels))
 
     def truncate(self, w: Tensor, truncation: Tensor | None, labels: Tensor | None = None) -> Tensor:
@@ -92,15 +96,18 @@ class Generator(nn.Module):
     def synthesis(self, w: Tensor, *, size: int | None = None) -> Tensor:
         """Pictures of styles w [N, style_size], or [N, stages, style_size] where every stage has its own."""
         count = len(self.stages) if size is None else self.config.stages_up_to(size)
-        x = self.constant.to(memory_format=torch.channels_last).expand(w.shape[0], -1, -1, -1)
-        picture = None
+        x = self.start(w if w.dim() == 2 else w[:, 0]).view(
+            -1, self.config.widths[0], self.config.base, self.config.base
+        )
+        x, picture = x.contiguous(memory_format=torch.channels_last), None
         for index, stage in enumerate(self.stages[:count]):  # type: ignore[arg-type]
             x, picture = stage(x, picture, w if w.dim() == 2 else w[:, index])
         return picture  # type: ignore[return-value]
 
 
 def build(network: Mapping[str, Any]) -> Generator:
-    """The generator that a checkpoint's `network` describes, with fresh weights. Raises `TypeError` on unknown fields."""
+    """The generator that a checkpoint's `network` describes, with fresh weights. Raises `TypeError` on unknown
+    fields."""
     return Generator(GeneratorConfig(**{**network, "widths": tuple(network["widths"])}))
 
 

@@ -1,47 +1,58 @@
 """The table of generators that can be trained by name. A run's configuration is one of these rows, with overrides."""
 
-from dataclasses import dataclass, replace
+# ruff: noqa: RUF009 - `_about` makes a field, which ruff cannot see
 
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from models import devices
 from models.gan import GeneratorConfig
+
+
+def _about(default: Any, description: str, **limits: float) -> Any:
+    return field(default=default, metadata={"description": description, **limits})
 
 
 @dataclass(frozen=True)
 class GanConfig:
-    """Everything a run depends on besides its pictures. Counts are of training pictures unless their name says otherwise."""
+    """Everything that decides a run's outcome beside the pictures. Counts are of training pictures unless they say
+    otherwise."""
 
-    name: str
-    data: str  # the data set's name in the data folder
     generator: GeneratorConfig
-    discriminator_widths: tuple[int, ...]  # of the pixel discriminator at each resolution, coarse to fine
-    credit: str = ""  # what the data's licence asks to be said of weights trained on it
-    licence: str = ""  # of the data
+    discriminator_widths: tuple[int, ...] = field(
+        metadata={"description": "channels of the pixel judge at each resolution, coarse to fine"}
+    )
+    name: str = _about("", "of the preset")
+    data: str = _about("", "file or folder within the data folder; empty for the folder itself")
+    licence: str = _about("", "of the data")
+    credit: str = _about("", "that the data's licence asks for")
 
-    images: int = 400_000
-    batch: int = 32
-    seed: int = 0
-    start_size: int = 0  # side trained first, 0: the full side from the start
-    grow_at: int = 0  # pictures after which the full side is trained
+    images: int = _about(400_000, "training pictures seen in all", minimum=1)
+    batch: int = _about(32, "pictures per step, over all devices", minimum=2)
+    seed: int = _about(0, "of weights, order and augmentation", minimum=0)
+    start_size: int = _about(0, "side trained first, in pixels; 0 for the full side from the start", minimum=0)
+    grow_at: int = _about(0, "pictures after which the full side is trained", minimum=0)
 
-    keep_sharp: float = 1.0  # part of the pictures kept, sharpest first
-    keep_typical: float = 1.0  # part of those kept, nearest to the crowd first
-    mirror: bool = True
-    augment: float = 0.5  # probability of each differentiable augmentation
+    keep_sharp: float = _about(1.0, "share of the pictures kept, sharpest first", minimum=0.05, maximum=1)
+    keep_typical: float = _about(1.0, "share of those kept, nearest to the crowd first", minimum=0.05, maximum=1)
+    mirror: bool = _about(True, "show each picture flipped left to right half of the time")
+    augment: float = _about(0.5, "probability of each differentiable augmentation", minimum=0, maximum=1)
 
-    learning_rate: float = 3e-4
-    beta2: float = 0.99
-    feature_weight: float = 1.0  # of the hinge loss on frozen features
-    feature_pixels: int = 64  # side at which the frozen trunk looks
-    pixel_weight: float = 1.0  # of the relativistic loss on pixels
-    penalty: float = 1.5  # of R1 and R2 on the pixel discriminator
-    penalty_every: int = 8  # steps between penalties, each made that much stronger
-    ema: int = 10_000  # half-life of the averaged weights
-    ema_ramp: float = 0.1  # the half-life is at most this part of the pictures seen
+    learning_rate: float = _about(3e-4, "of both sides", minimum=0)
+    beta2: float = _about(0.99, "of Adam, whose beta1 is 0", minimum=0, maximum=1)
+    feature_weight: float = _about(1.0, "of the hinge loss on frozen features", minimum=0)
+    feature_pixels: int = _about(64, "side at which the frozen trunk looks", minimum=32)
+    pixel_weight: float = _about(1.0, "of the relativistic loss on pixels", minimum=0)
+    penalty: float = _about(1.5, "of R1 and R2 on the pixel judge", minimum=0)
+    penalty_every: int = _about(8, "steps between penalties, each made that much stronger", minimum=1)
+    ema: int = _about(10_000, "half-life of the averaged weights", minimum=1)
+    ema_ramp: float = _about(0.1, "the half-life is at most this share of the pictures seen", minimum=0.001, maximum=1)
 
-    bfloat16: bool = True  # convolutions in bfloat16, weights and losses in float32
-    report_every: int = 2_048
-    sample_every: int = 8_192
-    snapshot_every: int = 16_384
-    samples: int = 64  # fixed seeds in a sample grid
+    precision: devices.Precision = _about("bf16", "of the trained networks' forward pass; weights stay in fp32")
+    report_every: int = _about(2_048, "pictures between figures", minimum=1)
+    sample_every: int = _about(8_192, "pictures between sample grids", minimum=1)
+    snapshot_every: int = _about(16_384, "pictures between snapshots", minimum=1)
+    samples: int = _about(64, "pictures in a sample grid", minimum=1)
 
     @property
     def size(self) -> int:

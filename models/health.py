@@ -1,4 +1,5 @@
-"""What can be told of a run's health from its figures and samples: findings with the number, the limit and what helps."""
+"""What can be told of a run's health from its figures and samples: findings with the number, the limit and what
+helps."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,7 @@ class Health:
                 code="not_finite",
                 value=float(len(wrong)),
                 threshold=0.0,
-                suggestion=f"{', '.join(wrong)} is not a number. Go back to the last snapshot with a lower learning_rate.",
+                suggestion=f"{', '.join(wrong)} is not a number. Resume with a lower learning_rate.",
             )
             return
         share = variety(samples.permute(0, 3, 1, 2).float().div(127.5).sub(1)) / self.real_variety
@@ -48,17 +49,18 @@ class Health:
                 threshold=MOST_PIXEL_LOSS,
                 suggestion="The pixel judge tells every picture apart. Raise penalty or augment.",
             )
-        if means["feature_margin"] > MOST_FEATURE_MARGIN:
+        if means["margin_features"] > MOST_FEATURE_MARGIN:
             yield Finding(
                 images=images,
                 code="feature_judge_wins",
-                value=means["feature_margin"],
+                value=means["margin_features"],
                 threshold=MOST_FEATURE_MARGIN,
                 suggestion="The feature judge tells every picture apart. Raise augment or lower feature_weight.",
             )
 
 
 def variety(pictures: Tensor) -> float:
-    """How much pictures [N, C, H, W] differ from their mean picture, in a rough 8-pixel view where noise does not count."""
+    """How much pictures [N, C, H, W] differ from their mean picture, in a rough 8-pixel view where noise does not
+    count."""
     rough = torch.nn.functional.adaptive_avg_pool2d(pictures, 8)
     return float(rough.std(0, unbiased=False).mean())

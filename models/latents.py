@@ -1,12 +1,15 @@
-"""Seeds to latents, and the arithmetic on latents and styles. NumPy alone: an api or a worker without torch computes the same.
+"""Seeds to latents, and the arithmetic on latents and styles. NumPy alone: an api or a worker without torch computes
+the same.
 
-A seed is any text or whole number; a number means its decimal text, so that `7` and `"7"` are the same face. The text's
-SHA-256 keys a Philox counter stream (Salmon et al., 2011), whose bits become normals by Box-Muller in float64. All of it is
-written out or specified bit by bit, so a seed means the same latent on every device and in every version.
+A seed is any text or whole number; a number means its decimal text, so that `7` and `"7"` are the same face. The
+text's SHA-256 keys a Philox counter stream (Salmon et al., 2011), whose bits become normals by Box-Muller in float64.
+All of it is written out or specified bit by bit, so a seed means the same latent on every device and in every
+version.
 """
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +46,8 @@ def seed_latents(seeds: Sequence[str | int], size: int) -> Latent:
 def slerp(a: Latent, b: Latent, t: float) -> Latent:
     """The point at `t` in [0, 1] on the arc from `a` to `b` ([size] each); length is interpolated as well.
 
-    On a straight line the middle of two latents would be shorter than any latent that the generator has been trained on.
+    On a straight line the middle of two latents would be shorter than any latent that the generator has been trained
+    on.
     """
     length_a, length_b = float(np.linalg.norm(a)), float(np.linalg.norm(b))
     cosine = float(np.dot(a.astype(np.float64), b.astype(np.float64)) / max(length_a * length_b, 1e-12))
@@ -63,7 +67,8 @@ def walk(stops: Sequence[Latent], frames: int, *, closed: bool = True) -> Latent
     """`frames` latents along arcs through the stops, float32 [frames, size].
 
     Closed, the walk returns to its first stop and the last frame comes one step before it, so that it loops without a
-    stutter. Open, it starts at the first stop and ends at the last. Raises `ValueError` for fewer than two stops or one frame.
+    stutter. Open, it starts at the first stop and ends at the last. Raises `ValueError` for fewer than two stops or
+    one frame.
     """
     if len(stops) < 2 or frames < 1:
         raise ValueError("A walk needs at least two stops and one frame.")
@@ -91,7 +96,7 @@ def circle(start: Latent, towards: Latent, frames: int, *, radius: float) -> Lat
     return (points / np.linalg.norm(points, axis=1, keepdims=True) * length).astype(np.float32)
 
 
-def _perpendicular(vector: Latent, to: Sequence[Latent]) -> NDArray[np.float64]:
+def _perpendicular(vector: Latent, to: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
     result = vector.astype(np.float64)
     for other in to:
         unit = other.astype(np.float64) / np.linalg.norm(other)

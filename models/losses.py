@@ -1,8 +1,8 @@
 """What the two networks of a GAN play for.
 
-Pixels: relativistic pairing with zero-centred gradient penalties on both sides, which together converge where either alone does
-not (Huang et al., 2024, arXiv:2501.05441). Features: hinge, because relativistic softplus let the heads win outright. Logits
-are float [N], or [N, h, w] from a patch head.
+Pixels: relativistic pairing with zero-centred gradient penalties on both sides, which together converge where either
+alone does not (Huang et al., 2024, arXiv:2501.05441). Features: hinge, because relativistic softplus let the heads
+win outright. Logits are float [N], or [N, h, w] from a patch head.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,8 +33,15 @@ def hinge_generator(fake: Sequence[Tensor]) -> Tensor:
     return -torch.stack([logits.mean() for logits in fake]).mean()
 
 
+def margin(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:
+    """By how much the heads rate real pictures above generated ones, on average; hinge has no gradient left beyond
+    2."""
+    return torch.stack([r.mean() - f.mean() for r, f in zip(real, fake, strict=True)]).mean()
+
+
 def gradient_penalty(discriminator: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
-    """E |grad_x D(x)|^2 / 2 on pictures [N, C, H, W]: R1 on real ones, R2 on generated ones (Mescheder et al., 2018)."""
+    """E |grad_x D(x)|^2 / 2 on pictures [N, C, H, W]: R1 on real ones, R2 on generated ones (Mescheder et al.,
+    2018)."""
     pictures = pictures.detach().requires_grad_()
     (slope,) = torch.autograd.grad(discriminator(pictures).sum(), pictures, create_graph=True)
     return slope.square().sum((1, 2, 3)).mean() / 2

@@ -3,8 +3,8 @@
     python -m models.sample models/checkpoints/faces.safetensors --seeds 0:16 --out faces.png
     python -m models.sample CHECKPOINT --seeds ada grace --truncation 0.8 --edit age=2 --separate --out folder
 
-`--seeds` takes texts and whole numbers; `A:B` stands for the numbers A to B - 1. The same seed is the same picture alone, in a grid and
-through the service.
+`--seeds` takes texts and whole numbers; `A:B` stands for the numbers A to B - 1. The same seed is the same picture
+alone, in a grid and through the service.
 """
 
 import argparse
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _png(picture: NDArray[np.uint8]) -> bytes:
     height, width, channels = picture.shape
-    return images.encode(picture.tobytes(), width=width, height=height, channels=channels, format="png")  # type: ignore[arg-type]
+    return images.encode(picture.tobytes(), width=width, height=height, channels=channels, format="png")
 
 
 if __name__ == "__main__":

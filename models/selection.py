@@ -1,9 +1,9 @@
 """Which pictures a generator learns from.
 
-A small generator spends capacity on every odd picture it is shown. Leaving out the pictures that lie furthest from the crowd in
-a feature space makes what it draws better for the same work (DeVries et al., 2020, arXiv:2007.15255); blurred ones teach it
-blur. Both cuts look at the picture alone and never at who is in it, but a rare look is by definition far from the
-crowd, so keep the cut shallow and look at what it removes.
+A small generator spends capacity on every odd picture it is shown. Leaving out the pictures that lie furthest from
+the crowd in a feature space makes what it draws better for the same work (DeVries et al., 2020, arXiv:2007.15255);
+blurred ones teach it blur. Both cuts look at the picture alone and never at who is in it, but a rare look is by
+definition far from the crowd, so keep the cut shallow and look at what it removes.
 """
 
 import torch
@@ -27,7 +27,8 @@ def sharpness(pictures: Tensor) -> Tensor:
 
 @torch.no_grad()
 def typicality(pictures: Tensor, trunk: Trunk, *, batch: int = 64) -> Tensor:
-    """Log-likelihood (up to a constant) of uint8 pictures [N, C, S, S] under one Gaussian in the trunk's space, float [N]."""
+    """Log-likelihood (up to a constant) of uint8 pictures [N, C, S, S] under one Gaussian in the trunk's space, float
+    [N]."""
     maps = []
     for part in pictures.split(batch):
         x = part.float().div(127.5).sub(1).expand(-1, 3, -1, -1)

@@ -1,91 +1,91 @@
-"""The training loop of a generator against its two discriminators. A generator of events; the caller prints, stores and stops.
+"""The training loop of a generator against its two judges. A generator of events; the caller prints, stores and stops.
 
-A step draws one batch of pictures and one of latents, and uses every forward pass twice: the discriminators' gradients and
-the generator's come from the same graph, before either moves (simultaneous descent, the setting in which relativistic
-pairing with both penalties is shown to converge). That saves a third of the work of taking turns.
+A step draws one batch of pictures and one of latents, and uses every forward pass twice: the judges' gradients and
+the generator's come from the same graph, before either moves. This is simultaneous descent, the setting in which
+relativistic pairing with both penalties is shown to converge (Huang et al., 2024), and it saves a third of the work
+of taking turns.
 
-Everything random in a step comes from one generator seeded by (seed, rank, images seen), so a resumed run equals an
-uninterrupted one. Under torchrun the same loop runs on every process: gradients are averaged, the first process writes.
+Everything random in a step follows from (seed, rank, images seen before it), so a resumed run equals an uninterrupted
+one, bit for bit on one CPU. Under torchrun the same loop runs on every process: gradients are averaged and the first
+process writes.
 """
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from copy import deepcopy
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models import checkpoint, latents, losses
+from models import devices, gan_snapshot, latents, losses
 from models.augment import augment, mirror
 from models.data import Pictures
 from models.discriminator import FeatureDiscriminator, PixelDiscriminator
-from models.features import Trunk, load_trunk
+from models.features import load_trunk
 from models.gan import Generator
 from models.gan_presets import GanConfig
 from models.health import Health
-from models.progress import Event, Metrics, Progress, Sample, Snapshot
-from models.resume import flatten, load_state, module_tensors, restore_module, save_state, unflatten
+from models.progress import Event, Metrics, Progress, Sample
 from models.selection import select
 
-STATE_FILE = "resume.safetensors"
-CHECKPOINT_FILE = "generator.safetensors"
-AVERAGED_LATENTS = 4096  # behind the mean style of a class
+STANDARDISED = (
+    512  # real pictures that set the scale of the frozen features, and that the health of a run is held against
+)
+DRAWN_AT_ONCE = 16
 
 
 def train(
-    config: GanConfig, pictures: Pictures, *, out: Path, resume: bool = False, stop: Callable[[], bool] = lambda: False
+    config: GanConfig,
+    pictures: Pictures,
+    *,
+    out: Path,
+    resume: bool = False,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[Event]:
-    """Train until `config.images` pictures have been seen or `stop()` is true, and yield events.
+    """Train until `config.images` pictures have been seen or `stop()` is true; the last event is a `Snapshot`.
 
-    Snapshots go to `out`. With `resume`, goes on from the state found there; raises `FileNotFoundError` without one and
-    `ValueError` if it belongs to other networks.
+    Files go to `out`. With `resume` the run goes on from the last snapshot there, if there is one. Raises
+    `ValueError` if that belongs to other networks, or if a generator of classes is given pictures without them.
     """
-    yield from GanRun(config, pictures, out=out, resuming=resume).events(stop)
+    run = GanRun(config, pictures, out=out, place=devices.place())
+    if resume:
+        gan_snapshot.restore(run)
+    yield from run.events(stop)
 
 
 class GanRun:
     """The networks, optimisers and pictures of one run on one process."""
 
-    def __init__(self, config: GanConfig, pictures: Pictures, *, out: Path, resuming: bool) -> None:
-        self.config, self.out = config, out
-        self.rank, self.world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        self.device = torch.device("cuda", self.rank % torch.cuda.device_count()) if torch.cuda.is_available() else torch.device("cpu")
-        self.trunk = load_trunk()
+    def __init__(self, config: GanConfig, pictures: Pictures, *, out: Path, place: devices.Place) -> None:
+        if config.generator.classes != (len(pictures.classes) if config.generator.classes else 0):
+            raise ValueError(
+                f"The generator draws {config.generator.classes} classes and the pictures have {len(pictures.classes)}."
+            )
+        self.config, self.out, self.place = config, out, place
+        self.trunk = load_trunk().to(place.device, memory_format=torch.channels_last)
         kept = select(pictures.images, self.trunk, keep_sharp=config.keep_sharp, keep_typical=config.keep_typical)
-        self.digest, self.classes = pictures.digest, pictures.classes
-        self.pictures = pictures.images[kept]
-        self.labels = pictures.labels[kept] if pictures.labels is not None and config.generator.classes else None
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            networks = _build(config)
-        self.trunk = self._place(self.trunk)
-        self.generator, self.pixels, self.features = (self._place(network) for network in networks)
+        self.pictures = pictures.part(kept)
+        self.generator, self.pixels, self.features = _networks(config, place.device)
         self.average = deepcopy(self.generator).eval().requires_grad_(False)
         self.judges = [p for judge in (self.pixels, self.features) for p in judge.parameters() if p.requires_grad]
         rates = {"lr": config.learning_rate, "betas": (0.0, config.beta2)}
         self.generator_steps = torch.optim.Adam(self.generator.parameters(), **rates)  # type: ignore[arg-type]
         self.judge_steps = torch.optim.Adam(self.judges, **rates)  # type: ignore[arg-type]
         self.images, self.seconds = 0, 0.0
-        if resuming:
-            self._restore()
-        else:
-            self.features.standardise(self.trunk(self._seen(self._reals(torch.arange(min(512, len(self.pictures)))), config.size)))
+        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
+        few = self._real(torch.arange(min(STANDARDISED, len(self.pictures))))
+        self.health = Health(few)
+        self.features.standardise(self.trunk(self._looked_at(few)))
 
     def events(self, stop: Callable[[], bool]) -> Iterator[Event]:
-        """Steps until the end or until told to stop; the last event is a `Snapshot`."""
+        """Steps until the end or until told to stop, with what happened on the way."""
         config = self.config
-        health = Health(self._resized(self._reals(torch.arange(min(512, len(self.pictures)))), config.size_at(self.images)))
         totals: dict[str, float] = {}
-        steps, started, reported = 0, time.monotonic(), self.images
-        while self.images < config.images and not stop():
+        steps, started, first = 0, time.monotonic(), self.images
+        while self.images < config.images and not self.place.agree(stop()):
             before = self.images
             for name, value in self.step().items():
                 totals[name] = totals.get(name, 0.0) + value
@@ -93,204 +93,159 @@ class GanRun:
             if _passed(before, self.images, config.report_every):
                 passed = time.monotonic() - started
                 self.seconds += passed
-                rate = (self.images - reported) / passed
-                yield Progress(images=self.images, of=config.images, images_per_second=rate, seconds=self.seconds)
+                yield Progress(self.images, config.images, (self.images - first) / passed, self.seconds)
                 means = {name: total / steps for name, total in totals.items()}
-                yield Metrics(images=self.images, values=means)
-                yield from health.check(self.images, means, self.draw(min(config.samples, 32)))
-                totals, steps, started, reported = {}, 0, time.monotonic(), self.images
+                yield Metrics(self.images, means)
+                yield from self.health.check(self.images, means, self.draw(min(config.samples, 32)))
+                totals, steps, started, first = {}, 0, time.monotonic(), self.images
             if _passed(before, self.images, config.sample_every):
                 yield self.sample()
             if _passed(before, self.images, config.snapshot_every):
-                yield self.snapshot()
+                yield gan_snapshot.write(self)
         self.seconds += time.monotonic() - started
         yield self.sample()
-        yield self.snapshot()
+        yield gan_snapshot.write(self)
 
     def step(self) -> dict[str, float]:
-        """One update of every network on `config.batch` pictures per process; returns the losses."""
-        config = self.config
-        generator = torch.Generator().manual_seed(_seed(config.seed, self.rank, self.images))
+        """One update of every network on `config.batch` pictures; the losses and margins."""
+        config, place = self.config, self.place
+        # 1,000,003 is prime, so that neighbouring seeds, ranks and counts do not meet.
+        generator = torch.Generator().manual_seed((config.seed * 1_000_003 + place.rank) * 1_000_003 + self.images)
         size = config.size_at(self.images)
-        batch = self._batch()
-        real, labels = self._resized(self._reals(batch), size), None if self.labels is None else self.labels[batch].to(self.device)
+        chosen = self._batch()[place.rank :: place.world]
+        labels = None
+        if config.generator.classes:
+            assert self.pictures.labels is not None
+            labels = self.pictures.labels[chosen].to(place.device)
+        real = _shrunk(self._real(chosen), size)
         if config.mirror:
             real = mirror(real, generator=generator)
-        z = torch.randn(len(batch), config.generator.latent_size, generator=generator).to(self.device)
+        z = torch.randn(len(chosen), config.generator.latent_size, generator=generator).to(place.device)
 
-        with self._mixed():
+        with place.autocast(config.precision):
             fake = self.generator(z, labels, size=size)
-        judged = fake.detach().requires_grad_()
-        real_seen = augment(real, probability=config.augment, generator=generator)
-        fake_seen = augment(judged, probability=config.augment, generator=generator)
-        real_seen, fake_seen = (x.to(memory_format=torch.channels_last) for x in (real_seen, fake_seen))
+        drawn = fake.detach().requires_grad_()
+        real = augment(real, probability=config.augment, generator=generator)
+        judged = augment(drawn, probability=config.augment, generator=generator)
+        real, judged = (x.contiguous(memory_format=torch.channels_last) for x in (real, judged))
         with torch.no_grad():
-            real_maps = self.trunk(self._seen(real_seen, size))
-        fake_maps = self.trunk(self._seen(fake_seen, size))
-        with self._mixed():
-            real_pixels, fake_pixels = self.pixels(real_seen, labels), self.pixels(fake_seen, labels)
+            real_maps = self.trunk(self._looked_at(real))
+        fake_maps = self.trunk(self._looked_at(judged))  # in fp32: bf16 is slower for its depthwise convolutions
+        with place.autocast(config.precision):
+            real_pixels, fake_pixels = self.pixels(real, labels), self.pixels(judged, labels)
             real_features, fake_features = self.features(real_maps, labels), self.features(fake_maps, labels)
 
         judge_loss = config.pixel_weight * losses.relativistic_discriminator(real_pixels, fake_pixels)
         judge_loss = judge_loss + config.feature_weight * losses.hinge_discriminator(real_features, fake_features)
-        # At the start size the judge of the full size is not asked, and has no gradient.
-        judge_gradients = torch.autograd.grad(judge_loss, self.judges, retain_graph=True, allow_unused=True)
+        # Before it has grown, a run does not ask the judge's finest layers, which then have no gradient.
+        gradients = torch.autograd.grad(judge_loss, self.judges, retain_graph=True, allow_unused=True)
         pixel_loss = losses.relativistic_generator(real_pixels, fake_pixels)
         feature_loss = losses.hinge_generator(fake_features)
-        (slope,) = torch.autograd.grad(config.pixel_weight * pixel_loss + config.feature_weight * feature_loss, judged)
+        loss = config.pixel_weight * pixel_loss + config.feature_weight * feature_loss
+        (slope,) = torch.autograd.grad(loss, drawn)
         self.generator_steps.zero_grad(set_to_none=True)
         fake.backward(slope)
-        for parameter, gradient in zip(self.judges, judge_gradients, strict=True):
+        for parameter, gradient in zip(self.judges, gradients, strict=True):
             parameter.grad = gradient
         values = {
-            "loss_judges": judge_loss, "loss_pixels": pixel_loss, "loss_features": feature_loss,
-            "pixel_margin": (real_pixels - fake_pixels).mean(),
-            "feature_margin": torch.stack([(r.mean() - f.mean()) for r, f in zip(real_features, fake_features, strict=True)]).mean(),
-            "slope": slope.flatten(1).norm(dim=1).mean() * len(batch),
-        }  # fmt: skip
-        if (self.images // (config.batch * self.world)) % config.penalty_every == 0:
-            values["penalty"] = self._penalise(real_seen, fake_seen, labels)
+            "loss_judges": judge_loss,
+            "loss_pixels": pixel_loss,
+            "loss_features": feature_loss,
+            "margin_pixels": (real_pixels - fake_pixels).mean(),
+            "margin_features": losses.margin(real_features, fake_features),
+        }
+        if self.images // config.batch % config.penalty_every == 0:
+            values["penalty"] = self._penalise(real, judged, labels)
         self._update()
-        self.images += config.batch * self.world
+        self.images += config.batch
         return {name: float(value.detach()) for name, value in values.items()}
 
     @torch.no_grad()
     def draw(self, count: int) -> Tensor:
-        """Pictures of the fixed seeds 0 .. count - 1 by the averaged generator, uint8 [count, H, W, C] on the CPU."""
-        z = torch.from_numpy(latents.seed_latents(range(count), self.config.generator.latent_size)).to(self.device)
-        labels = torch.arange(count, device=self.device) % len(self.classes) if self.labels is not None else None
-        size = self.config.size_at(self.images)
-        parts = zip(z.split(16), labels.split(16) if labels is not None else [None] * len(z), strict=False)
-        pictures = torch.cat([self.average(part, label, size=size) for part, label in parts])
-        return pictures.add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu()
+        """Pictures of the seeds 0 .. count - 1 by the averaged generator, uint8 [count, H, W, C] on the CPU."""
+        classes, device = self.config.generator.classes, self.place.device
+        z = torch.from_numpy(latents.seed_latents(range(count), self.config.generator.latent_size)).to(device)
+        labels = torch.arange(count, device=device) % max(classes, 1)
+        pictures = [
+            self.average(z[at], labels[at] if classes else None, size=self.config.size_at(self.images))
+            for at in torch.arange(count, device=device).split(DRAWN_AT_ONCE)
+        ]
+        return torch.cat(pictures).add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu()
 
     def sample(self) -> Sample:
-        """The grid of fixed seeds."""
-        columns = len(self.classes) if self.labels is not None else 8
-        return Sample(images=self.images, pixels=self.draw(self.config.samples).numpy(), columns=columns)
-
-    def snapshot(self) -> Snapshot:
-        """Write the resume state and the served checkpoint; only the first process writes."""
-        state, served = self.out / STATE_FILE, self.out / CHECKPOINT_FILE
-        self._measure_average_style()
-        if self.rank == 0:
-            tensors, meta = self._state()
-            save_state(state, tensors, meta)
-            checkpoint.save(served, kind="generator", network=self.config.generator.to_dict(), weights=self.average.state_dict(), header=self._header())
-        return Snapshot(images=self.images, path=state, checkpoint=served)
-
-    def _reals(self, indices: Tensor) -> Tensor:
-        """Training pictures, float [N, C, size, size] in [-1, 1] on the device."""
-        return self.pictures[indices].to(self.device, torch.float32).div(127.5).sub(1)
+        """The grid of fixed seeds, a column a class where there are classes."""
+        columns = self.config.generator.classes or 8
+        return Sample(self.images, self.draw(self.config.samples).numpy(), columns)
 
     def _batch(self) -> Tensor:
-        """Indices of this process's next pictures: an epoch is a permutation drawn from (seed, epoch)."""
-        config, total = self.config, len(self.pictures)
-        wanted = torch.arange(config.batch) + self.images + self.rank * config.batch
-        epochs = wanted // total
-        orders = {
-            int(epoch): torch.randperm(total, generator=torch.Generator().manual_seed(_seed(config.seed, "epoch", int(epoch))))
-            for epoch in epochs.unique()
-        }
-        return torch.stack([orders[int(epoch)][int(place) % total] for epoch, place in zip(epochs, wanted, strict=True)])
+        """Indices of the next batch: the pictures in a new order each epoch, batches running across the border."""
+        count = len(self.pictures)
+        at = torch.arange(self.images, self.images + self.config.batch)
+        epochs = at // count
+        return torch.cat([self._epoch(int(epoch))[at[epochs == epoch] % count] for epoch in epochs.unique()])
 
-    def _seen(self, pictures: Tensor, size: int) -> Tensor:
+    def _epoch(self, epoch: int) -> Tensor:
+        if self._order[0] != epoch:
+            shuffle = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
+            self._order = (epoch, torch.randperm(len(self.pictures), generator=shuffle))
+        return self._order[1]
+
+    def _real(self, indices: Tensor) -> Tensor:
+        """Training pictures, float [N, C, H, W] in [-1, 1] on the device."""
+        return self.pictures.images[indices].to(self.place.device, torch.float32).div(127.5).sub(1)
+
+    def _looked_at(self, pictures: Tensor) -> Tensor:
         """Pictures as the trunk looks at them: three channels, `feature_pixels` wide."""
         side = self.config.feature_pixels
         if pictures.shape[-1] != side:
             pictures = F.interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)
         return pictures.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
 
-    def _resized(self, pictures: Tensor, size: int) -> Tensor:
-        return pictures if pictures.shape[-1] == size else F.avg_pool2d(pictures, pictures.shape[-1] // size)
-
     def _penalise(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
-        """Add the gradients of R1 and R2, in float32, to the pixel discriminator's."""
+        """Add the gradients of R1 and R2, in fp32, to those of the pixel judge; returns the penalty before its
+        weights."""
+
         def judge(pictures: Tensor) -> Tensor:
             return self.pixels(pictures, labels)
+
         penalty = losses.gradient_penalty(judge, real) + losses.gradient_penalty(judge, fake)
         (penalty * self.config.penalty * self.config.penalty_every).backward()
         return penalty
 
+    @torch.no_grad()
     def _update(self) -> None:
         config = self.config
-        if self.world > 1:
-            _average_gradients([*self.generator.parameters(), *self.judges], self.world)
+        if self.place.world > 1:
+            _average_gradients([*self.generator.parameters(), *self.judges], self.place.world)
         self.generator_steps.step()
         self.judge_steps.step()
         half_life = min(config.ema, max(config.ema_ramp * self.images, 1.0))
-        keep = 0.5 ** (config.batch * self.world / half_life)
-        with torch.no_grad():
-            averaged = list(self.average.parameters())
-            torch._foreach_lerp_(averaged, list(self.generator.parameters()), 1 - keep)
-
-    def _measure_average_style(self) -> None:
-        """Set the averaged generator's mean style of each class from fixed latents."""
-        config = self.config.generator
-        z = torch.randn(AVERAGED_LATENTS, config.latent_size, generator=torch.Generator().manual_seed(0)).to(self.device)
-        with torch.no_grad():
-            for label in range(max(config.classes, 1)):
-                labels = torch.full((len(z),), label, device=self.device) if config.classes else None
-                self.average.w_average[label] = self.average.mapping(z, labels).mean(0)
-
-    def _state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        tensors, meta = {}, {"images": self.images, "seconds": self.seconds, "networks": _shape(self.config)}
-        for name, network in self._networks().items():
-            tensors |= module_tensors(name, network)
-        for name, optimiser in self._optimisers().items():
-            found, meta[name] = flatten(name, optimiser.state_dict())
-            tensors |= found
-        return tensors, meta
-
-    def _restore(self) -> None:
-        tensors, meta = load_state(self.out / STATE_FILE)
-        if meta["networks"] != _shape(self.config):
-            raise ValueError(f"{self.out.name} holds a run of other networks than {self.config.name} has now.")
-        self.images, self.seconds = meta["images"], meta["seconds"]
-        for name, network in self._networks().items():
-            restore_module(name, network, tensors)
-        for name, optimiser in self._optimisers().items():
-            rates = [group["lr"] for group in optimiser.param_groups]
-            optimiser.load_state_dict(unflatten(tensors, meta[name]))
-            for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate  # an override counts from here on
-
-    def _networks(self) -> dict[str, nn.Module]:
-        return {"generator": self.generator, "average": self.average, "pixels": self.pixels, "features": self.features}
-
-    def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
-        return {"generator_steps": self.generator_steps, "judge_steps": self.judge_steps}
-
-    def _header(self) -> dict[str, Any]:
-        config = self.config
-        return {
-            "input": {"size": config.size, "channels": config.channels, "latent_size": config.generator.latent_size},
-            "labels": self.classes if self.labels is not None else (),
-            "training": {**asdict(config), "images_seen": self.images, "seconds": round(self.seconds), "pictures": len(self.pictures)},
-            "provenance": {"data": config.data, "digest": self.digest, "licence": config.licence, "credit": config.credit},
-        }
-
-    def _place(self, network: nn.Module) -> nn.Module:
-        return network.to(self.device, memory_format=torch.channels_last)
-
-    def _mixed(self) -> AbstractContextManager[Any]:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.bfloat16)
+        share = 1 - 0.5 ** (config.batch / half_life)
+        for mean, now in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+            mean.lerp_(now, share)
 
 
-def _build(config: GanConfig) -> tuple[Generator, PixelDiscriminator, FeatureDiscriminator]:
+def _networks(config: GanConfig, device: torch.device) -> tuple[Generator, PixelDiscriminator, FeatureDiscriminator]:
+    """The trained networks with the weights that the seed gives them."""
     network = config.generator
-    pixels = PixelDiscriminator(
-        config.discriminator_widths, base=network.base, channels=network.channels, classes=network.classes, grown=network.grown
-    )
-    return Generator(network), pixels, FeatureDiscriminator(classes=network.classes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        generator = Generator(network)
+        pixels = PixelDiscriminator(
+            config.discriminator_widths,
+            base=network.base,
+            channels=network.channels,
+            classes=network.classes,
+            grown=network.grown,
+        )
+        features = FeatureDiscriminator(classes=network.classes)
+    for module in (generator, pixels, features):
+        module.to(device, memory_format=torch.channels_last)
+    return generator, pixels, features
 
 
-def _shape(config: GanConfig) -> dict[str, Any]:
-    return {"generator": config.generator.to_dict(), "pixels": list(config.discriminator_widths)}
-
-
-def _seed(*parts: object) -> int:
-    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:8], "little") >> 1
+def _shrunk(pictures: Tensor, size: int) -> Tensor:
+    return pictures if pictures.shape[-1] == size else F.avg_pool2d(pictures, pictures.shape[-1] // size)
 
 
 def _passed(before: int, now: int, every: int) -> bool:
@@ -298,7 +253,7 @@ def _passed(before: int, now: int, every: int) -> bool:
 
 
 def _average_gradients(parameters: list[nn.Parameter], world: int) -> None:
-    """Sum gradients over the processes in one message and divide; every process lacks the same ones, if any."""
+    """Average gradients over the processes in one message. Every process lacks the same ones, if any."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     flat = torch.cat([gradient.flatten() for gradient in gradients])
     dist.all_reduce(flat)

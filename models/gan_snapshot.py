@@ -1,0 +1,104 @@
+"""What a generator's run leaves behind: the state that resumes it, and the checkpoint that is served."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from models import checkpoint
+from models.gan import Generator
+from models.gan_presets import GanConfig
+from models.progress import Snapshot
+from models.resume import as_json, flatten, load_state, module_tensors, restore_module, save_state, unflatten
+
+if TYPE_CHECKING:
+    from models.train_gan import GanRun
+
+STATE_FILE = "resume.safetensors"
+CHECKPOINT_FILE = "checkpoint.safetensors"
+AVERAGED_LATENTS = 4096  # behind the mean style of a class
+
+
+def write(run: "GanRun") -> Snapshot:
+    """Write both files into the run's folder; under torchrun only the first process does."""
+    state, served = run.out / STATE_FILE, run.out / CHECKPOINT_FILE
+    if run.place.leads:
+        measure_average_style(run.average)
+        tensors: dict[str, Tensor] = {}
+        meta: dict[str, Any] = {"images": run.images, "seconds": run.seconds, "networks": _shape(run.config)}
+        for name, network in _networks(run).items():
+            tensors |= module_tensors(name, network)
+        for name, optimiser in _optimisers(run).items():
+            found, meta[name] = flatten(name, optimiser.state_dict())
+            tensors |= found
+        save_state(state, tensors, meta)
+        checkpoint.save(
+            served,
+            kind="generator",
+            network=run.config.generator.to_dict(),
+            weights=run.average.state_dict(),
+            header=_header(run),
+        )
+    return Snapshot(run.images, state, served)
+
+
+def restore(run: "GanRun") -> None:
+    """Go on from the last snapshot in the run's folder, if there is one. Raises `ValueError` if it is of other
+    networks.
+
+    Everything else in the configuration may have changed: a run may go on with another learning rate or more pictures.
+    """
+    path = run.out / STATE_FILE
+    if not path.exists():
+        return
+    tensors, meta = load_state(path)
+    if meta["networks"] != _shape(run.config):
+        raise ValueError(f"The run in {run.out.name} has other networks; use another folder.")
+    run.images, run.seconds = meta["images"], meta["seconds"]
+    for name, network in _networks(run).items():
+        restore_module(name, network, tensors)
+    for name, optimiser in _optimisers(run).items():
+        optimiser.load_state_dict(unflatten(tensors, meta[name]))
+        for group in optimiser.param_groups:
+            group["lr"] = run.config.learning_rate
+
+
+@torch.no_grad()
+def measure_average_style(generator: Generator) -> None:
+    """Set the generator's mean style of each class, which truncation pulls towards, from fixed latents."""
+    config, device = generator.config, generator.w_average.device
+    fixed = torch.Generator().manual_seed(0)
+    z = torch.randn(AVERAGED_LATENTS, config.latent_size, generator=fixed).to(device)
+    for label in range(max(config.classes, 1)):
+        labels = torch.full((len(z),), label, device=device) if config.classes else None
+        generator.w_average[label] = generator.mapping(z, labels).mean(0)
+
+
+def _networks(run: "GanRun") -> dict[str, nn.Module]:
+    return {"generator": run.generator, "average": run.average, "pixels": run.pixels, "features": run.features}
+
+
+def _optimisers(run: "GanRun") -> dict[str, torch.optim.Optimizer]:
+    return {"generator_steps": run.generator_steps, "judge_steps": run.judge_steps}
+
+
+def _header(run: "GanRun") -> dict[str, Any]:
+    config = run.config
+    return {
+        "input": {"size": config.size, "channels": config.channels},
+        "labels": run.pictures.classes if config.generator.classes else (),
+        "training": asdict(config) | {"images_seen": run.images, "pictures": len(run.pictures)},
+        "provenance": {
+            "data": config.data,
+            "digest": run.pictures.digest,
+            "licence": config.licence,
+            "credit": config.credit,
+        },
+    }
+
+
+def _shape(config: GanConfig) -> dict[str, Any]:
+    """What must not change between a snapshot and its continuation, as it comes back from JSON."""
+    shape: dict[str, Any] = as_json({"generator": config.generator.to_dict(), "pixels": config.discriminator_widths})
+    return shape
