@@ -1,7 +1,7 @@
 """Reads what strangers pack: zip and tar files are taken for hostile until every rule below was kept.
 
-Nothing is ever unpacked to disk. Members are handed out one at a time, as bytes, in the archive's order, and none before
-its name and size are known to be in order. Refused are absolute names and `..`, links and devices, encrypted members,
+Nothing is ever unpacked to disk. Members are handed out one at a time, as bytes, in their order, none before its name
+and size are known to be in order. Refused are absolute names and `..`, links and devices, encrypted members,
 archives within archives, members that share bytes, and archives that unpack to far more than they hold.
 """
 

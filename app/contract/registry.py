@@ -154,7 +154,8 @@ def publish(
     if version is None:
         if onnx is not None:
             store.put(onnx_path(digest), onnx)
-        store.put(checkpoint_path(digest), data)
+        if not store.exists(checkpoint_path(digest)):  # large bytes are better put before the transaction begins
+            store.put(checkpoint_path(digest), data)
         version = VersionRow(
             model=name,
             digest=digest,

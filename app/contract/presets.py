@@ -1,0 +1,65 @@
+"""Presets: the ways of training that train workers offer, told at their start so that the api needs no torch."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
+
+from app.contract.database import now
+from app.contract.registry import Kind
+from app.contract.tables import PresetRow
+
+
+class Cost(BaseModel):
+    """What a preset was last seen to cost."""
+
+    model_config = ConfigDict(frozen=True)
+
+    images_per_second: float = Field(description="Training pictures per second.")
+    device: str = Field(description="Where that was measured.")
+    measured_at: datetime
+
+
+class Preset(BaseModel):
+    """One way of training."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    name: str
+    kind: Kind
+    description: str
+    settings: dict[str, Any] = Field(description="JSON Schema of what can be changed, with the defaults.")
+    cost: Cost | None
+    updated_at: datetime
+
+
+def offer(session: Session, presets: Iterable[dict[str, Any]]) -> None:
+    """Note what a train worker can do; measured costs are kept. Takes `name`, `kind`, `description` and `settings`."""
+    for told in presets:
+        row = session.get(PresetRow, told["name"], with_for_update=True)
+        if row is None:
+            row = PresetRow(name=told["name"], cost=None)
+            session.add(row)
+        row.kind, row.description, row.settings = told["kind"], told["description"], told["settings"]
+        row.updated_at = now()
+    session.flush()
+
+
+def presets(session: Session) -> list[Preset]:
+    """All of them, by name."""
+    return [Preset.model_validate(row) for row in session.scalars(sa.select(PresetRow).order_by(PresetRow.name))]
+
+
+def get(session: Session, name: str) -> Preset | None:
+    """The preset, or None."""
+    row = session.get(PresetRow, name)
+    return None if row is None else Preset.model_validate(row)
+
+
+def measured(session: Session, name: str, *, images_per_second: float, device: str) -> None:
+    """Note what a preset costs."""
+    cost = Cost(images_per_second=round(images_per_second, 2), device=device, measured_at=now())
+    session.execute(sa.update(PresetRow).where(PresetRow.name == name).values(cost=cost.model_dump(mode="json")))

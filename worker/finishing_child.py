@@ -1,0 +1,70 @@
+"""The process that judges and exports what was trained: `python -m worker.finishing_child FOLDER DESCRIPTOR PARENT`.
+
+The candidate is loaded from the very file that will be served and asked about the held-out pictures; so is its rival,
+the version in production, when one is given. The export is checked against torch before anyone is served from it.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from models import checkpoint, evaluate, export
+from worker import child, reports
+
+MOST_DRAWN = 2_000  # of a generator, which is judged by pictures that it draws
+GRAPH = "checkpoint.onnx"
+
+
+def finish(request: dict[str, Any], folder: Path, pipe: reports.Pipe) -> None:
+    """Report `{"test": figures, "rival": figures or None, "onnx": file or None, "why": reasons}`.
+
+    Raises:
+        ValueError: the checkpoint's output is not sane.
+    """
+    found: dict[str, Any] = {"test": None, "rival": None, "onnx": None, "why": []}
+    pictures = folder / request["pictures"]
+    candidate = checkpoint.load(folder / request["checkpoint"])
+    for name, loaded in (("test", candidate), ("rival", _rival(request, folder))):
+        if loaded is not None:
+            try:
+                found[name] = judge(loaded, pictures)
+            except ValueError as error:  # no held-out pictures, or other classes: then there is no figure
+                found["why"].append(str(error).rstrip("."))
+    try:
+        apart = export.export(folder / request["checkpoint"], folder / GRAPH)
+        check_sanity(folder / GRAPH, candidate.header)
+        found["onnx"], found["apart"] = GRAPH, apart
+    except export.ExportDiffers as error:
+        found["why"].append(f"{str(error).rstrip('.')}; it is served by torch instead")
+    pipe.tell(reports.Result(values=found))
+
+
+def judge(loaded: checkpoint.Checkpoint, pictures: Path) -> dict[str, float]:
+    """Figures on the held-out pictures. Raises `ValueError` where there can be none."""
+    if loaded.header.kind == "classifier":
+        found = evaluate.classifier(loaded, pictures)
+        return {name: float(found[name]) for name in ("accuracy", "nll", "ece", "count")}
+    found = evaluate.generator(loaded, pictures, count=MOST_DRAWN)
+    figures = {name: float(value) for name, value in found["generated"].items()}
+    return {**figures, "frechet_floor": float(found["floor"]["frechet"]), "count": float(found["count"])}
+
+
+def check_sanity(graph: Path, header: checkpoint.Header) -> None:
+    """Raise `ValueError` unless the graph answers random input with finite and differing values."""
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    out = np.asarray(session.run(None, export.example(header, batch=4, seed=1))[0])
+    if not np.isfinite(out).all():
+        raise ValueError("the network's output is not a number")
+    if (out == out.flat[0]).all():
+        raise ValueError("the network answers everything with one value")
+
+
+def _rival(request: dict[str, Any], folder: Path) -> checkpoint.Checkpoint | None:
+    return checkpoint.load(folder / request["rival"]) if request["rival"] else None
+
+
+if __name__ == "__main__":
+    sys.exit(child.run(finish))
