@@ -115,7 +115,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, default=Path(folder) if folder else None, required=not folder, metavar="DIR"
     )
-    parser.add_argument("--tta", action="store_true", help="classifiers: average over six views of each picture")
+    parser.add_argument("--tta", action="store_true", help="classifiers: average over ten views of each picture")
     parser.add_argument("--mistakes", type=Path, metavar="PNG", help="classifiers: write the most confident mistakes")
     parser.add_argument("--count", type=int, help="generators: pictures to draw")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -129,7 +129,7 @@ def _pictures(header: checkpoint.Header, folder: Path, split: data.Split) -> dat
 
 
 def _print_classifier(found: dict[str, Any], labels: tuple[str, ...], console: Console) -> None:
-    views = "six views of each picture" if found["test_time_augmentation"] else "one view of each picture"
+    views = "ten views of each picture" if found["test_time_augmentation"] else "one view of each picture"
     console.print(f"accuracy {found['accuracy']:.2%} of {found['count']} test pictures, {views}")
     console.print(f"negative log-likelihood {found['nll']:.4f} nats, expected calibration error {found['ece']:.2%}")
     if found["accuracy_answered"] is not None:

@@ -11,8 +11,8 @@ BATCH = 500
 def predict(network: nn.Module, images: Tensor, *, tta: bool = False, device: torch.device | None = None) -> Tensor:
     """Logits float [N, classes] on the CPU for uint8 pictures [N, C, H, W], in fp32 and eval mode.
 
-    With `tta` (test-time augmentation) the log-probabilities of six views are averaged: the picture, shifted by one
-    pixel up and left, and down and right, and the mirror images of the three.
+    With `tta` (test-time augmentation) the log-probabilities of ten views are averaged: the picture, shifted by one
+    pixel to each side, and the mirror images of the five.
     """
     training = network.training
     network.eval()
@@ -30,5 +30,6 @@ def predict(network: nn.Module, images: Tensor, *, tta: bool = False, device: to
 def _views(x: Tensor) -> list[Tensor]:
     height, width = x.shape[2:]
     padded = pad(x, (1, 1, 1, 1), mode="replicate")
-    shifted = [x, padded[:, :, :height, :width], padded[:, :, 2 : height + 2, 2 : width + 2]]
+    corners = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))
+    shifted = [padded[:, :, top : top + height, left : left + width] for top, left in corners]
     return shifted + [view.flip(3) for view in shifted]

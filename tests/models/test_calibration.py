@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from models import calibration, metrics
+
+
+def drawn(count: int = 20_000) -> tuple[torch.Tensor, torch.Tensor]:
+    """Honest logits over five classes, and labels drawn from them."""
+    generator = torch.Generator().manual_seed(0)
+    logits = 2 * torch.randn(count, 5, generator=generator)
+    return logits, torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+
+
+@pytest.mark.parametrize("true_temperature", [0.3, 1.0, 4.0])
+def test_the_temperature_that_spoilt_the_logits_is_found(true_temperature: float) -> None:
+    logits, labels = drawn()
+    assert calibration.fit_temperature(logits * true_temperature, labels) == pytest.approx(true_temperature, rel=0.04)
+
+
+def test_a_fitted_temperature_mends_calibration_and_leaves_accuracy() -> None:
+    logits, labels = drawn()
+    spoilt = 3 * logits
+    fitted = calibration.fit(spoilt, labels)
+    mended = spoilt / fitted.temperature
+    assert metrics.ece(spoilt, labels) > 0.1
+    assert metrics.ece(mended, labels) < 0.02
+    assert metrics.accuracy(mended, labels) == metrics.accuracy(spoilt, labels)
+
+
+def test_answers_above_the_abstention_threshold_reach_the_promised_accuracy() -> None:
+    logits, labels = drawn()
+    threshold, coverage = calibration.fit_abstention(logits, labels, accuracy=0.95)
+    answered = logits.softmax(1).amax(1) >= threshold
+    assert answered.float().mean().item() == pytest.approx(coverage, abs=1e-3)
+    assert metrics.accuracy(logits[answered], labels[answered]) == pytest.approx(0.95, abs=0.002)
+    assert 0 < coverage < 1
+
+
+def test_where_no_confidence_is_enough_nothing_is_answered() -> None:
+    logits = torch.tensor([[2.0, 0.0], [1.0, 0.0]])
+    assert calibration.fit_abstention(logits, torch.tensor([1, 1])) == (1.0, 0.0)
+
+
+def test_energy_is_high_where_no_class_is_likely() -> None:
+    low, high = calibration.energy(torch.tensor([[9.0, 0.0, 0.0], [0.1, 0.0, 0.1]]))
+    assert low < high
+
+
+def test_few_validation_pictures_lie_beyond_the_energy_threshold() -> None:
+    logits, labels = drawn()
+    fitted = calibration.fit(logits, labels)
+    beyond = calibration.energy(logits / fitted.temperature) > fitted.energy
+    assert beyond.float().mean().item() == pytest.approx(1 - calibration.KEPT, abs=0.002)
