@@ -23,6 +23,7 @@ from app import embedded, home, prepare, supervisor
 from app.contract import cores
 from app.contract.settings import Settings
 
+MAX_EARLY_DEATHS = 4  # of one process before the service was ever ready: it will not become ready by itself
 READY_SECONDS = 60.0  # after this long the service says what it still waits for, and goes on waiting
 BACKLOG = 2048
 
@@ -115,7 +116,11 @@ class Stack:
             await self._supervisor.start(program)
 
     async def _announce(self, listener: socket.socket, *, began: float) -> None:
-        """Wait until the service says it is ready, or is told to stop, and tell the person in front of it."""
+        """Wait until the service says it is ready, or is told to stop, and tell the person in front of it.
+
+        Raises:
+            StackError: a process dies again and again instead.
+        """
         address = _address(listener)
         told = False
         async with httpx.AsyncClient(base_url=address, trust_env=False, timeout=5) as client:
@@ -124,12 +129,18 @@ class Stack:
                 if not missing:
                     self._on_ready(address, time.monotonic() - began)
                     return
+                self._give_up_on_what_cannot_start()
                 if not told and time.monotonic() - began > READY_SECONDS:
                     told = True
                     self._write("likeness", f"is not ready after {READY_SECONDS:.0f} s; it waits for {missing}")
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(0.1):
                         await self._stop.wait()
+
+    def _give_up_on_what_cannot_start(self) -> None:
+        for name, deaths in self._supervisor.deaths().items():
+            if deaths > MAX_EARLY_DEATHS:
+                raise StackError(f"{name} ended {deaths} times before the service was ready; its lines above say why.")
 
     async def _take_down(self) -> None:
         names = self._supervisor.pids()

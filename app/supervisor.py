@@ -58,6 +58,10 @@ class Supervisor:
         """Return the running process of every program by the program's name."""
         return {name: keeper.pid for name, keeper in self._keepers.items()}
 
+    def deaths(self) -> dict[str, int]:
+        """Return how often every program has died by itself, by the program's name."""
+        return {name: keeper.deaths for name, keeper in self._keepers.items()}
+
     async def stop(self, *names: str) -> None:
         """Stop these programs, all at once, and return when they are gone; names that are not running are no error."""
         keepers = [self._keepers.pop(name) for name in names if name in self._keepers]
@@ -76,6 +80,7 @@ class _Keeper:
         self._program = program
         self._write = write
         self._stopping = asyncio.Event()
+        self.deaths = 0
         self._process: asyncio.subprocess.Process
         self._output: asyncio.StreamReader
         self._transport: asyncio.ReadTransport
@@ -115,6 +120,7 @@ class _Keeper:
                 pause = FIRST_PAUSE_SECONDS
             if self._stopping.is_set():
                 return
+            self.deaths += 1
             self._say(f"{_ending(code)}; starting it again")
             while not await self._stopped_within(pause):
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)

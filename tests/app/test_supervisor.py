@@ -92,6 +92,7 @@ def test_a_program_that_keeps_failing_is_started_ever_more_rarely() -> None:
         keeper = Supervisor(lines.write)
         await keeper.start(Program("a", python("raise SystemExit(3)")))
         await asyncio.sleep(2.0)
+        assert keeper.deaths()["a"] == lines.all.count(("a", "ended with exit code 3; starting it again"))
         await keeper.stop("a")  # most likely in the pause between two lives, which must not delay it
         return lines.all.count(("a", "ended with exit code 3; starting it again"))
 
