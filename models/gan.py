@@ -100,7 +100,7 @@ class Generator(nn.Module):
             -1, self.config.widths[0], self.config.base, self.config.base
         )
         x, picture = x.contiguous(memory_format=torch.channels_last), None
-        for index, stage in enumerate(self.stages[:count]):  # type: ignore[arg-type]
+        for index, stage in enumerate(self.stages[:count]):
             x, picture = stage(x, picture, w if w.dim() == 2 else w[:, index])
         return picture  # type: ignore[return-value]
 
