@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Literal, TypeVar
@@ -14,7 +14,6 @@ from app.contract import cores
 from app.contract.errors import Busy, NotAPicture, TooManyPixels, UndecodablePicture
 from app.contract.registry import Version
 from app.contract.schemas.classify import Explanation
-from app.contract.schemas.generate import PictureFormat
 from app.contract.settings import Settings
 from models import images
 
@@ -47,30 +46,9 @@ class Codec:
 
         return await self._each(decode, len(files))
 
-    async def encode(
-        self,
-        pixels: bytes | memoryview,
-        *,
-        shape: tuple[int, int, int],
-        format: PictureFormat,
-        size: int | None,
-        metadata: Mapping[str, str],
-    ) -> bytes:
-        """The file of uint8 pixels [height, width, channels]; `size` is the side wanted, or None for its own."""
-        height, width, channels = shape
-
-        def encode(_position: int) -> bytes:
-            return images.encode(
-                bytes(pixels),
-                width=width,
-                height=height,
-                channels=_channels(channels),
-                format=format,
-                size=size,
-                metadata=metadata,
-            )
-
-        return (await self._each(encode, 1))[0]
+    async def run(self, work: Callable[[], T]) -> T:
+        """The result of `work`, done by one of the threads: making a picture ready and encoding it."""
+        return (await self._each(lambda _: work(), 1))[0]
 
     async def overlay(self, pixels: bytes, heat: bytes, *, size: int, channels: int) -> Explanation:
         """The picture, uint8 [size, size, channels], with its heat map, uint8 [size, size], over it."""

@@ -6,6 +6,7 @@ number, so signing one picture twice gives two different files.
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -32,10 +33,14 @@ class Statement:
 
 
 class Credentials:
-    """Signs files and reads what others signed. Needs the extra `marks`."""
+    """Signs files and reads what others signed. Needs the extra `marks`.
 
-    def __init__(self, identity: Identity) -> None:
-        self._identity = identity
+    Args:
+        load: gives the certificate, the same every time; called at first use, in any thread.
+    """
+
+    def __init__(self, load: Callable[[], Identity]) -> None:
+        self._load = load
 
     def sign(self, data: bytes, *, content_type: str, title: str, parameters: dict[str, Any]) -> bytes:
         """The file `data` with a statement of how it was made.
@@ -86,6 +91,10 @@ class Credentials:
             ours=state != "Invalid" and int(signature.get("cert_serial_number", -1)) == self._identity.serial,
             problems=tuple(sorted({str(failure["code"]) for failure in failures})),
         )
+
+    @cached_property
+    def _identity(self) -> Identity:
+        return self._load()
 
     @cached_property
     def _context(self) -> Any:

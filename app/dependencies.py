@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import redis.asyncio
 from fastapi import Depends, Header, Request
 
+from app.addresses import Addresses
 from app.auth import Caller, Keyring, requires
 from app.catalog import Catalog
 from app.classification import Classification
@@ -14,6 +15,7 @@ from app.codec import Codec
 from app.contract.database import Database
 from app.contract.settings import Settings
 from app.contract.store import Store
+from app.credentials import Credentials
 from app.durable import Durable
 from app.face_cache import FaceCache
 from app.faces import Faces
@@ -38,8 +40,10 @@ class Parts:
     workers: Workers
     inference: Inference
     codec: Codec
+    credentials: Credentials
     face_cache: FaceCache
     faces: Faces
+    addresses: Addresses
     classification: Classification
     durable: Durable
     outputs: Outputs
@@ -64,7 +68,9 @@ WorkersPart = Annotated[Workers, Depends(_part("workers"))]
 InferencePart = Annotated[Inference, Depends(_part("inference"))]
 CodecPart = Annotated[Codec, Depends(_part("codec"))]
 FaceCachePart = Annotated[FaceCache, Depends(_part("face_cache"))]
+CredentialsPart = Annotated[Credentials, Depends(_part("credentials"))]
 FacesPart = Annotated[Faces, Depends(_part("faces"))]
+AddressesPart = Annotated[Addresses, Depends(_part("addresses"))]
 ClassificationPart = Annotated[Classification, Depends(_part("classification"))]
 DurablePart = Annotated[Durable, Depends(_part("durable"))]
 OutputsPart = Annotated[Outputs, Depends(_part("outputs"))]

@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from app import portrait
 from app.contract.schemas.base import ModelName
 from app.contract.schemas.generate import Edits, PictureFormat, Size, Truncation
 from app.errors import InvalidFields
+from app.identicon import Kind
 
 FORMATS: dict[str, PictureFormat] = {"png": "png", "jpg": "jpeg", "webp": "webp", "avif": "avif"}
 """The extensions of a face's address."""
+
+Fallback = Literal["none"] | Kind
 
 _WHOLE = re.compile(r"[0-9]{1,6}")
 _DECIMAL = re.compile(r"-?(?:[0-9]{1,6}(?:\.[0-9]{0,24})?|\.[0-9]{1,24})(?:e-[0-9]{1,3})?")
@@ -27,6 +31,14 @@ def _whole(value: Any) -> Any:
 def _decimal(value: Any) -> Any:
     if isinstance(value, str) and not _DECIMAL.fullmatch(value):
         raise ValueError("is not a decimal number")
+    return value
+
+
+def _switch(value: Any) -> Any:
+    if isinstance(value, str):
+        if value not in ("true", "false"):
+            raise ValueError("is neither true nor false")
+        return value == "true"
     return value
 
 
@@ -47,6 +59,9 @@ def _edits(value: Any) -> Any:
     return found
 
 
+Switch = Annotated[bool, BeforeValidator(_switch)]
+
+
 class FaceOptions(BaseModel):
     """How to draw a face; the query of its address."""
 
@@ -57,6 +72,37 @@ class FaceOptions(BaseModel):
     model: ModelName = Field("", examples=["faces@sha256:0123456789ab"])
     label: str | None = Field(None, max_length=200, description="Class to draw, for a generator that knows classes.")
     edits: Annotated[Edits, BeforeValidator(_edits)] = Field(default_factory=dict)
+    mix: str | None = Field(None, max_length=256, description="A second seed, whose finer half of the style is taken.")
+    radius: Annotated[int, BeforeValidator(_whole)] = Field(
+        0, ge=0, le=portrait.LARGEST_RADIUS, description="Roundness of the corners in per cent; 50 is a circle."
+    )
+    background: str | None = Field(
+        None, pattern="^[0-9a-fA-F]{6}$", description="Colour behind the picture. Left out: transparent, or white."
+    )
+    grey: Switch = Field(False, description="Whether to leave the colours out.")
+    flip: Switch = Field(False, description="Whether to mirror left and right.")
+    rotate: Annotated[int, BeforeValidator(_whole)] = Field(
+        0, ge=0, le=portrait.LARGEST_TURN, description="Clockwise turn, in degrees."
+    )
+    scale: Annotated[int, BeforeValidator(_whole)] = Field(
+        100, ge=portrait.SMALLEST_SCALE, le=portrait.LARGEST_SCALE, description="Size within the frame, in per cent."
+    )
+    fallback: Fallback = Field(
+        "none", description="What to answer while no worker can draw: a stand-in, or `none` for 503."
+    )
+    credentials: Switch = Field(False, description="Whether to sign the file with Content Credentials (C2PA).")
+
+    @property
+    def portrait(self) -> portrait.Portrait:
+        """How the picture is framed."""
+        return portrait.Portrait(
+            radius=self.radius,
+            background=self.background and self.background.lower(),
+            grey=self.grey,
+            flip=self.flip,
+            rotate=self.rotate % portrait.LARGEST_TURN,
+            scale=self.scale,
+        )
 
     @classmethod
     def read(cls, items: Iterable[tuple[str, str]]) -> "FaceOptions":
@@ -74,3 +120,19 @@ class FaceOptions(BaseModel):
             return cls.model_validate_strings(given)
         except ValidationError as error:
             raise InvalidFields.of(error, "query") from None
+
+
+def parameters() -> list[dict[str, Any]]:
+    """The options as OpenAPI's query parameters."""
+    schemas = FaceOptions.model_json_schema()["properties"]
+    texts = {
+        "edits": {"type": "string", "examples": ["smile:1.5,age:-2"], "description": schemas["edits"]["description"]}
+    }
+    return [{"name": name, "in": "query", "schema": _plain(texts.get(name, schemas[name]))} for name in schemas]
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema without the null that stands for an option that is left out."""
+    given = [choice for choice in schema.get("anyOf", ()) if choice.get("type") != "null"]
+    rest = {key: value for key, value in schema.items() if key not in ("anyOf", "title", "default")}
+    return rest | given[0] if len(given) == 1 else schema

@@ -2,18 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
-from app import marks
+from app import marks, portrait
 from app.codec import Codec
 from app.contract.errors import BadOption, UnknownLabel
 from app.contract.messages import Drawing
 from app.contract.registry import Version
-from app.contract.schemas.generate import PictureFormat
+from app.contract.schemas.generate import CONTENT_TYPES, PictureFormat
+from app.credentials import Credentials
 from app.face_cache import FaceCache, Picture, picture
 from app.flight import SingleFlight
-from app.inference import Inference
+from app.inference import Drawn, Inference
+from app.portrait import Portrait, Raster
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,9 @@ def plan(
     truncation: float | None,
     label: str | None,
     edits: Mapping[str, float],
+    mix: str | None = None,
 ) -> list[Drawing]:
-    """One drawing for each canonical seed.
+    """One drawing for each canonical seed; `mix` is canonical, too.
 
     Raises:
         UnknownLabel, BadOption: the generator has no such class, no classes at all, or no such edit.
@@ -50,14 +54,14 @@ def plan(
     if truncation is None:
         truncation = float(version.header["extras"].get("truncation", 1.0))
     along = tuple(sorted((name, amount) for name, amount in edits.items() if amount))
-    return [Drawing(seed=seed, truncation=truncation, label=index, edits=along) for seed in seeds]
+    return [Drawing(seed=seed, truncation=truncation, label=index, edits=along, mix=mix) for seed in seeds]
 
 
 class Faces:
     """Drawn pictures: from the cache, from a drawing that is under way, or from a worker."""
 
-    def __init__(self, inference: Inference, codec: Codec, cache: FaceCache) -> None:
-        self._inference, self._codec, self._cache = inference, codec, cache
+    def __init__(self, inference: Inference, codec: Codec, cache: FaceCache, credentials: Credentials) -> None:
+        self._inference, self._codec, self._cache, self._credentials = inference, codec, cache, credentials
         self._flights = SingleFlight[Made]()
 
     async def draw(
@@ -68,6 +72,8 @@ class Faces:
         format: PictureFormat,
         size: int | None,
         deadline: float,
+        frame: Portrait = portrait.PLAIN,
+        signed: bool = False,
     ) -> list[Made]:
         """The pictures in the order of the drawings.
 
@@ -77,46 +83,97 @@ class Faces:
             format: how to encode them.
             size: side of the pictures in pixels, or None for the network's own.
             deadline: time of the event loop by which they must be there.
+            frame: how to frame them.
+            signed: whether the files carry Content Credentials.
 
         Raises:
             LikenessError: one of them cannot be had.
         """
+
+        async def one(drawing: Drawing) -> Made:
+            key = _key("face", version, [drawing], format, size or version.size, asdict(frame), signed)
+
+            async def make() -> Made:
+                answer = await self._inference.draw(version, [drawing], deadline=deadline)
+                drawn = _raster(answer.results[0])
+
+                def finish() -> Picture:
+                    framed = portrait.frame(drawn, frame, size=size, opaque=format == "jpeg")
+                    told = marks.metadata(version, drawing, frame)
+                    data = portrait.encode(framed, format=format, metadata=told)
+                    if signed:
+                        data = self._credentials.sign(
+                            data,
+                            content_type=CONTENT_TYPES[format],
+                            title=drawing.seed,
+                            parameters=marks.parameters(version, drawing, frame),
+                        )
+                    native = max(drawn.width, drawn.height)
+                    return picture(data, width=framed.width, height=framed.height, native_size=native)
+
+                return Made(await self._codec.run(finish), answer.queue_ms, answer.compute_ms)
+
+            return await self.once(key, make)
+
         # Each drawing is a request of its own to the coalescer, which gathers them into batches again; so two requests
         # that share some pictures still draw each one once.
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._one(version, drawing, format=format, size=size, deadline=deadline))
-                for drawing in drawings
-            ]
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(drawing)) for drawing in drawings]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None  # the first to fail; the others were given up with it
         return [task.result() for task in tasks]
 
-    async def _one(
-        self, version: Version, drawing: Drawing, *, format: PictureFormat, size: int | None, deadline: float
+    async def assemble(
+        self,
+        version: Version,
+        drawings: Sequence[Drawing],
+        *,
+        shape: Sequence[Any],
+        deadline: float,
+        finish: Callable[[list[Raster]], Picture],
     ) -> Made:
-        key = _key(version, drawing, format, size)
+        """One file of many drawings, which is kept as a single face is.
+
+        Args:
+            version: generator to use.
+            drawings: what to draw; equal ones are drawn once.
+            shape: everything besides the drawings that `finish` depends on, as JSON values.
+            deadline: time of the event loop by which it must be there.
+            finish: makes the file of the pictures, in their order; runs in a thread.
+
+        Raises:
+            LikenessError: it cannot be had.
+        """
+
+        async def make() -> Made:
+            distinct = list(dict.fromkeys(drawings))
+            answer = await self._inference.draw(version, distinct, deadline=deadline)
+            drawn = dict(zip(distinct, map(_raster, answer.results), strict=True))
+            file = await self._codec.run(lambda: finish([drawn[drawing] for drawing in drawings]))
+            return Made(file, answer.queue_ms, answer.compute_ms)
+
+        return await self.once(_key("many", version, drawings, *shape), make)
+
+    async def once(self, key: str, make: Callable[[], Coroutine[Any, Any, Made]]) -> Made:
+        """The picture kept under `key`; else the one that `make` makes, for all who ask meanwhile."""
         if (kept := await self._cache.get(key)) is not None:
             return Made(kept)
 
-        async def make() -> Made:
-            answer = await self._inference.draw(version, [drawing], deadline=deadline)
-            drawn = answer.results[0]
-            height, width, _ = drawn.shape
-            native = max(width, height)
-            data = await self._codec.encode(
-                drawn.pixels,
-                shape=drawn.shape,
-                format=format,
-                size=size,
-                metadata=marks.metadata(version, drawing),
-            )
-            scale = (size or native) / native
-            made = picture(data, width=round(width * scale), height=round(height * scale), native_size=native)
-            await self._cache.put(key, made)
-            return Made(made, answer.queue_ms, answer.compute_ms)
+        async def make_and_keep() -> Made:
+            made = await make()
+            await self._cache.put(key, made.picture)
+            return made
 
-        return await self._flights.once(key, make)
+        return await self._flights.once(key, make_and_keep)
 
 
-def _key(version: Version, drawing: Drawing, format: PictureFormat, size: int | None) -> str:
-    side = size or version.size  # the same picture, whether its own size was asked for or left out
-    return json.dumps([version.digest, version.model, drawing.model_dump(), format, side], sort_keys=True)
+def _raster(drawn: Drawn) -> Raster:
+    height, width, count = drawn.shape
+    channels: Literal[1, 3] = 1 if count == 1 else 3
+    return Raster(drawn.pixels, width, height, channels)
+
+
+def _key(kind: str, version: Version, drawings: Sequence[Drawing], *shape: Any) -> str:
+    what = [drawing.model_dump(exclude_defaults=True) for drawing in drawings]
+    return json.dumps([kind, version.digest, version.model, what, *shape], sort_keys=True)

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 
-from app import errors, openapi, pages, redis_client
+from app import certificate, errors, openapi, pages, redis_client
+from app.addresses import Addresses
 from app.auth import Keyring, LoopbackOnly
 from app.body_limit import BodyLimit
 from app.catalog import Catalog
@@ -15,6 +16,7 @@ from app.contract.database import Database
 from app.contract.messages import INFER_QUEUE
 from app.contract.settings import Settings
 from app.contract.store import Store
+from app.credentials import Credentials
 from app.cross_origin import CrossOrigin
 from app.dependencies import Parts
 from app.dispatch import Dispatcher
@@ -26,12 +28,21 @@ from app.job_view import Outputs
 from app.logs import configure
 from app.publisher import Publisher
 from app.request_ids import RequestIds
-from app.routes import classify, faces, generate, health, jobs, models
+from app.routes import avatars, classify, faces, generate, health, jobs, models
 from app.signals import Signals
 from app.sweep import Sweep
 from app.workers import Workers
 
-ROUTERS = (classify.router, generate.router, faces.router, jobs.router, models.router, health.router, pages.router)
+ROUTERS = (
+    classify.router,
+    generate.router,
+    faces.router,
+    avatars.router,
+    jobs.router,
+    models.router,
+    health.router,
+    pages.router,
+)
 
 
 class StartRefused(Exception):
@@ -105,6 +116,10 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         inference = Inference(dispatcher, settings)
         stack.push_async_callback(inference.stop)
         cache = FaceCache(settings.face_cache_bytes, shared)
+        keyring = Keyring(database, settings.admin_key.get_secret_value() if settings.admin_key else None)
+        credentials = Credentials(lambda: certificate.load(settings))
+        drawer = Faces(inference, codec, cache, credentials)
+        addresses = Addresses(models=catalog, drawer=drawer, inference=inference, codec=codec, keyring=keyring)
         classification = Classification(inference, codec)
         durable = Durable(database, store, publisher, client, signals)
         sweep = Sweep(database, durable, settings)
@@ -117,12 +132,14 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             store=store,
             signals=signals,
             catalog=catalog,
-            keyring=Keyring(database, settings.admin_key.get_secret_value() if settings.admin_key else None),
+            keyring=keyring,
             workers=workers,
             inference=inference,
             codec=codec,
             face_cache=cache,
-            faces=Faces(inference, codec, cache),
+            credentials=credentials,
+            faces=drawer,
+            addresses=addresses,
             classification=classification,
             durable=durable,
             outputs=Outputs(store, classification),

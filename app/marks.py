@@ -51,17 +51,22 @@ class Parameters(BaseModel):
 
 def metadata(version: Version, drawing: Drawing, portrait: Portrait | None = None) -> dict[str, str]:
     """Keys and texts for `models.images.encode`."""
-    told: dict[str, Any] = {"model": version.ref, "drawing": drawing.model_dump(exclude_defaults=True)}
-    if portrait is not None and portrait != Portrait():
-        told["portrait"] = {key: value for key, value in asdict(portrait).items() if value != getattr(Portrait, key)}
     # ASCII alone, because neither EXIF nor XML can hold every character that a seed may have.
-    parameters = json.dumps(told, separators=(",", ":"))
+    told = json.dumps(parameters(version, drawing, portrait), separators=(",", ":"))
     return {
         "Software": SOFTWARE,
         "Description": DESCRIPTION,
-        _PARAMETERS: parameters,
-        images.XMP: _PACKET % html.escape(parameters),
+        _PARAMETERS: told,
+        images.XMP: _PACKET % html.escape(told),
     }
+
+
+def parameters(version: Version, drawing: Drawing, portrait: Portrait | None = None) -> dict[str, Any]:
+    """`Parameters` as JSON values, without what is at its default."""
+    told: dict[str, Any] = {"model": version.ref, "drawing": drawing.model_dump(exclude_defaults=True)}
+    if portrait is not None and portrait != Portrait():
+        told["portrait"] = {key: value for key, value in asdict(portrait).items() if value != getattr(Portrait, key)}
+    return told
 
 
 def read(data: bytes) -> Parameters | None:

@@ -4,11 +4,14 @@ Everything happens at the size that is asked for, so a round edge is smooth at 1
 frame changes nothing passes through with its own pixels.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageOps
+
+from models import images
 
 LARGEST_RADIUS = 50  # per cent of the side: a circle
 LARGEST_TURN = 360  # degrees
@@ -32,6 +35,10 @@ class Portrait:
     """Clockwise turn in degrees, about the centre."""
     scale: int = 100
     """Size of the picture within its frame in per cent; above 100 it is cropped."""
+
+
+PLAIN = Portrait()
+"""The frame that changes nothing."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,18 @@ def frame(raster: Raster, portrait: Portrait, *, size: int | None = None, opaque
         image = _laid_on(image, portrait.background or "ffffff")
     channels: dict[str, Literal[1, 3, 4]] = {"L": 1, "RGB": 3, "RGBA": 4}
     return Raster(image.tobytes(), image.width, image.height, channels[image.mode])
+
+
+def encode(raster: Raster, *, format: images.Format, metadata: Mapping[str, str]) -> bytes:
+    """The file of a picture that has its size and frame already."""
+    return images.encode(
+        raster.pixels,
+        width=raster.width,
+        height=raster.height,
+        channels=raster.channels,
+        format=format,
+        metadata=metadata,
+    )
 
 
 def _placed(image: Image.Image, portrait: Portrait) -> Image.Image:

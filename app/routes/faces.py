@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app import catalog, conditional, errors, faces, generation, seeds
+from app import errors, face_options, seeds
 from app.contract.errors import (
     BadOption,
     Busy,
@@ -20,22 +20,12 @@ from app.contract.errors import (
     WrongKind,
 )
 from app.contract.schemas.generate import CONTENT_TYPES, PictureFormat
-from app.dependencies import CatalogPart, FacesPart, InferencePart, KeyringPart, Predictor
+from app.dependencies import AddressesPart, Predictor
 from app.face_options import FORMATS, FaceOptions
 
 router = APIRouter(prefix="/v1/faces", tags=["faces"])
 
-PINNED = "max-age=31536000, immutable"
-UNPINNED = "max-age=300"
-
-_PARAMETERS = [
-    {"name": "size", "in": "query", "schema": {"type": "integer", "minimum": 16, "maximum": 1024}},
-    {"name": "truncation", "in": "query", "schema": {"type": "number", "minimum": 0, "maximum": 1}},
-    {"name": "model", "in": "query", "schema": {"type": "string"}, "example": "faces@sha256:0123456789ab"},
-    {"name": "label", "in": "query", "schema": {"type": "string"}},
-    {"name": "edits", "in": "query", "schema": {"type": "string"}, "example": "smile:1.5"},
-]
-_RESPONSES: dict[int | str, dict[str, Any]] = {
+RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES.values()},
         "description": "The picture.",
@@ -67,43 +57,24 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
     operation_id="getFace",
     summary="A face by its address",
     response_class=Response,
-    responses=_RESPONSES,
-    openapi_extra={"parameters": _PARAMETERS},
+    responses=RESPONSES,
+    openapi_extra={"parameters": face_options.parameters()},
 )
 async def get_face(
     request: Request,
     name: Annotated[str, Path(description="A seed, a dot, and `png`, `jpg`, `webp` or `avif`.", examples=["ada.png"])],
-    models: CatalogPart,
-    drawer: FacesPart,
-    inference: InferencePart,
-    keyring: KeyringPart,
+    addresses: AddressesPart,
     _caller: Predictor,
 ) -> Response:
     """The picture of a seed. With a version in `model` the address is good for ever and may be kept for ever."""
-    seed, extension, format = _split(name, request)
+    seed, extension, format = split(name, request)
     options = FaceOptions.read(request.query_params.multi_items())
     if seed == seeds.RESERVED:
         return _redirect(extension, request)
-    seed = seeds.canonical(seed)
-    version = models.resolve(options.model, kind="generator")
-    drawings = faces.plan(version, [seed], truncation=options.truncation, label=options.label, edits=options.edits)
-    made = await drawer.draw(version, drawings, format=format, size=options.size, deadline=inference.deadline())
-    picture = made[0].picture
-    # Behind a key a shared cache must not hand the picture to those who have none.
-    scope = "private" if keyring.configured else "public"
-    headers = {
-        "ETag": f'"{picture.sha256}"',
-        "Cache-Control": f"{scope}, {PINNED if catalog.is_pinned(options.model) else UNPINNED}",
-        "X-Likeness-Model": version.ref,
-        "X-Likeness-Seed": generation.header(seed),
-        "X-Likeness-SHA256": picture.sha256,
-    }
-    if conditional.matches(request.headers.get("if-none-match"), picture.sha256):
-        return Response(status_code=304, headers=headers)
-    return Response(picture.data, media_type=CONTENT_TYPES[format], headers=headers)
+    return await addresses.answer(request, seed, format, options)
 
 
-def _split(name: str, request: Request) -> tuple[str, str, PictureFormat]:
+def split(name: str, request: Request) -> tuple[str, str, PictureFormat]:
     """Seed, extension and format of an address; the last dot counts. Raises `BadOption`."""
     try:
         unquote_to_bytes(request.scope.get("raw_path", b"")).decode()

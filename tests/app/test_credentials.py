@@ -23,12 +23,14 @@ def identity() -> certificate.Identity:
 def signed(identity: certificate.Identity, format: images.Format = "png") -> bytes:
     pixels = bytes(range(256)) * 48
     data = images.encode(pixels, width=64, height=64, channels=3, format=format)
-    return Credentials(identity).sign(data, content_type=CONTENT_TYPES[format], title="ada", parameters=PARAMETERS)
+    return Credentials(lambda: identity).sign(
+        data, content_type=CONTENT_TYPES[format], title="ada", parameters=PARAMETERS
+    )
 
 
 @pytest.mark.parametrize("format", get_args(images.Format))
 def test_what_is_signed_here_is_trusted_here(identity: certificate.Identity, format: images.Format) -> None:
-    told = Credentials(identity).read(signed(identity, format), content_type=CONTENT_TYPES[format])
+    told = Credentials(lambda: identity).read(signed(identity, format), content_type=CONTENT_TYPES[format])
 
     assert told is not None
     assert (told.state, told.ours, told.software, told.problems) == ("trusted", True, "Likeness", ())
@@ -42,7 +44,7 @@ def test_a_signed_file_still_holds_the_same_pixels(identity: certificate.Identit
 
 
 def test_another_service_finds_it_valid_but_unknown(identity: certificate.Identity) -> None:
-    told = Credentials(certificate.make()).read(signed(identity), content_type="image/png")
+    told = Credentials(certificate.make).read(signed(identity), content_type="image/png")
 
     assert told is not None
     assert (told.state, told.ours) == ("valid", False)
@@ -54,7 +56,7 @@ def test_one_changed_byte_of_the_picture_breaks_it(identity: certificate.Identit
     data = bytearray(signed(identity, format))
     data[-40 if format != "jpeg" else -60] ^= 1  # the pixels come last in each of these
 
-    told = Credentials(identity).read(bytes(data), content_type=CONTENT_TYPES[format])
+    told = Credentials(lambda: identity).read(bytes(data), content_type=CONTENT_TYPES[format])
 
     assert told is not None
     assert (told.state, told.ours) == ("invalid", False)
@@ -64,13 +66,13 @@ def test_one_changed_byte_of_the_picture_breaks_it(identity: certificate.Identit
 def test_a_file_without_credentials_says_nothing(identity: certificate.Identity) -> None:
     data = images.encode(bytes(64 * 64 * 3), width=64, height=64, channels=3, format="png")
 
-    assert Credentials(identity).read(data, content_type="image/png") is None
-    assert Credentials(identity).read(b"nonsense", content_type="image/png") is None
+    assert Credentials(lambda: identity).read(data, content_type="image/png") is None
+    assert Credentials(lambda: identity).read(b"nonsense", content_type="image/png") is None
 
 
 def test_a_signature_is_small_and_quick(identity: certificate.Identity) -> None:
     data = images.encode(bytes(64 * 64 * 3), width=64, height=64, channels=3, format="webp")
-    signer = Credentials(identity)
+    signer = Credentials(lambda: identity)
     signer.sign(data, content_type="image/webp", title="ada", parameters=PARAMETERS)
 
     started = time.process_time()

@@ -1,0 +1,98 @@
+"""Answers the address of a face, in whichever of its shapes it came: our own, Gravatar's, or DiceBear's."""
+
+import asyncio
+
+from fastapi import Request, Response
+
+from app import catalog, conditional, faces, generation, identicon, portrait, seeds
+from app.auth import Keyring
+from app.catalog import Catalog
+from app.codec import Codec
+from app.contract.errors import Busy
+from app.contract.schemas.generate import CONTENT_TYPES, PictureFormat
+from app.face_options import FaceOptions
+from app.faces import Faces
+from app.inference import Inference
+
+PINNED = "max-age=31536000, immutable"
+UNPINNED = "max-age=300"
+
+FALLBACK_SECONDS = 2.0  # a page that has a stand-in for the face does not wait longer than this for it
+FALLBACK_SIZE = 80
+
+
+class Addresses:
+    """Answers with the picture that an address stands for, and says how long it may be kept."""
+
+    def __init__(self, *, models: Catalog, drawer: Faces, inference: Inference, codec: Codec, keyring: Keyring) -> None:
+        self._models, self._faces, self._inference, self._codec = models, drawer, inference, codec
+        self._keyring = keyring
+
+    async def answer(self, request: Request, seed: str, format: PictureFormat, options: FaceOptions) -> Response:
+        """The picture of `seed`; 304 when the client has it; its stand-in where one is wanted and no worker can draw.
+
+        Raises:
+            LikenessError: an option is not valid, or the picture cannot be had and no stand-in is wanted.
+        """
+        seed = seeds.canonical(seed)
+        version = self._models.resolve(options.model, kind="generator")
+        drawings = faces.plan(
+            version,
+            [seed],
+            truncation=options.truncation,
+            label=options.label,
+            edits=options.edits,
+            mix=None if options.mix is None else seeds.canonical(options.mix, name="mix"),
+        )
+        deadline = self._inference.deadline()
+        if options.fallback != "none":
+            deadline = min(deadline, asyncio.get_running_loop().time() + FALLBACK_SECONDS)
+        try:
+            made = await self._faces.draw(
+                version,
+                drawings,
+                format=format,
+                size=options.size,
+                deadline=deadline,
+                frame=options.portrait,
+                signed=options.credentials,
+            )
+        except Busy as busy:
+            if options.fallback == "none":
+                raise
+            return await self.stand_in(options.fallback, seed, format, options, retry_after=busy.retry_after)
+        picture = made[0].picture
+        headers = {
+            "ETag": f'"{picture.sha256}"',
+            "Cache-Control": self.keep(PINNED if catalog.is_pinned(options.model) else UNPINNED),
+            "X-Likeness-Model": version.ref,
+            "X-Likeness-Seed": generation.header(seed),
+            "X-Likeness-SHA256": picture.sha256,
+        }
+        if conditional.matches(request.headers.get("if-none-match"), picture.sha256):
+            return Response(status_code=304, headers=headers)
+        return Response(picture.data, media_type=CONTENT_TYPES[format], headers=headers)
+
+    async def stand_in(
+        self, kind: identicon.Kind, seed: str, format: PictureFormat, options: FaceOptions, *, retry_after: int = 0
+    ) -> Response:
+        """The picture that needs no network; with `retry_after` it stands in for a face that may come soon."""
+        size = options.size or FALLBACK_SIZE
+
+        def draw() -> bytes:
+            drawn = identicon.draw(kind, seed, size=size)
+            if kind != "blank":
+                drawn = portrait.frame(drawn, options.portrait, opaque=format == "jpeg")
+            elif format == "jpeg":  # which cannot be transparent
+                drawn = portrait.Raster(b"\xff" * (3 * size * size), size, size, 3)
+            return portrait.encode(drawn, format=format, metadata={})
+
+        data = await self._codec.run(draw)
+        headers = {"X-Likeness-Fallback": kind, "Cache-Control": "no-store" if retry_after else self.keep(UNPINNED)}
+        if retry_after:
+            headers["Retry-After"] = str(retry_after)
+        return Response(data, media_type=CONTENT_TYPES[format], headers=headers)
+
+    def keep(self, how_long: str) -> str:
+        """`Cache-Control` for a picture: behind a key no shared cache may hand it to those who have none."""
+        return f"{'private' if self._keyring.configured else 'public'}, {how_long}"
