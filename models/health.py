@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.progress import Finding
 
+QUIET_UNTIL = 20_000  # pictures: before, every run looks collapsed and every judge wins
 LEAST_VARIETY = 0.55  # of the real pictures' variety
 MOST_PIXEL_LOSS = 6.0  # a generator loss this high means that the pixel judge is certain
 MOST_FEATURE_MARGIN = 3.0  # hinge has no gradient left beyond a margin of 2
@@ -31,6 +32,8 @@ class Health:
                 threshold=0.0,
                 suggestion=f"{', '.join(wrong)} is not a number. Resume with a lower learning_rate.",
             )
+            return
+        if images < QUIET_UNTIL:
             return
         share = variety(samples.permute(0, 3, 1, 2).float().div(127.5).sub(1)) / self.real_variety
         if share < LEAST_VARIETY:

@@ -1,0 +1,47 @@
+"""Each finding fires on the trouble it names, and a healthy run has none."""
+
+import torch
+
+from models.health import QUIET_UNTIL, Health, variety
+
+FINE = {"loss_pixels": 1.0, "loss_features": 0.5, "margin_features": 1.0}
+
+
+def noise(count: int) -> torch.Tensor:
+    return torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def as_sample(pictures: torch.Tensor) -> torch.Tensor:
+    return pictures.add(1).mul(127.5).byte().permute(0, 2, 3, 1)
+
+
+def codes(means: dict[str, float], sample: torch.Tensor, *, images: int = QUIET_UNTIL) -> list[str]:
+    return [finding.code for finding in Health(noise(64)).check(images, means, as_sample(sample))]
+
+
+def test_a_healthy_run_has_no_findings():
+    assert codes(FINE, noise(32)) == []
+
+
+def test_samples_that_look_alike_are_a_collapse():
+    assert codes(FINE, noise(1).expand(32, -1, -1, -1)) == ["collapse"]
+
+
+def test_a_number_that_is_none_is_found_and_nothing_else_is_judged():
+    assert codes({**FINE, "loss_pixels": float("nan")}, noise(1).expand(32, -1, -1, -1)) == ["not_finite"]
+
+
+def test_a_judge_that_wins_is_named():
+    assert codes({**FINE, "loss_pixels": 9.0}, noise(32)) == ["pixel_judge_wins"]
+    assert codes({**FINE, "margin_features": 4.0}, noise(32)) == ["feature_judge_wins"]
+
+
+def test_the_first_pictures_are_not_held_against_a_run():
+    assert codes({**FINE, "margin_features": 4.0}, noise(1).expand(32, -1, -1, -1), images=QUIET_UNTIL - 1) == []
+
+
+def test_variety_ignores_noise_that_a_rough_view_does_not_see():
+    flat = torch.zeros(16, 3, 64, 64)
+    noisy = flat + torch.rand(16, 3, 64, 64) * 0.2
+    different = flat + torch.linspace(-1, 1, 16)[:, None, None, None]
+    assert variety(noisy) < 0.1 * variety(different)
