@@ -1,0 +1,53 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from models import checkpoint, evaluate, train
+from tests.models.pictures import write_folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data` and a classifier trained on it under `out`."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    data = write_folder(folder / "data", count=160)
+    small = ["--threads", "1", "--set", "network.widths=8,8", "--set", "network.blocks=0,1", "--set", "batch=16"]
+    arguments = ["pictures-tiny", "--data", str(data), "--out", str(folder / "out"), "--images", "960", *small]
+    assert train.main(arguments) == 0
+    return folder
+
+
+def measured(trained: Path, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, object]:
+    path = trained / "out" / "checkpoint.safetensors"
+    assert evaluate.main([str(path), "--data", str(trained / "data"), "--json", *options]) == 0
+    return dict(json.loads(capsys.readouterr().out))
+
+
+def test_figures_of_the_test_part_are_told(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = measured(trained, capsys)
+    assert found["count"] == 40
+    assert isinstance(found["accuracy"], float)
+    assert found["accuracy"] > 0.9
+    assert found["checkpoint"] == checkpoint.digest(trained / "out" / "checkpoint.safetensors")
+    assert sum(sum(row) for row in found["confusion"]) == 40  # type: ignore[attr-defined]
+
+
+def test_test_time_augmentation_says_so(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert measured(trained, capsys, "--tta")["test_time_augmentation"] is True
+
+
+def test_people_get_a_table(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = trained / "out" / "checkpoint.safetensors"
+    assert evaluate.main([str(path), "--data", str(trained / "data")]) == 0
+    told = capsys.readouterr().out
+    assert "of 40 test pictures" in told
+    assert "confusion" in told
+
+
+def test_data_with_other_classes_is_refused(trained: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    data = write_folder(tmp_path / "data", count=40)
+    for split in ("train", "test"):
+        (data / split / "lying").rename(data / split / "sitting")
+    assert evaluate.main([str(trained / "out" / "checkpoint.safetensors"), "--data", str(data)]) == 2
+    assert "sitting" in capfd.readouterr().err

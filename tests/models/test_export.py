@@ -1,0 +1,93 @@
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from models import checkpoint, export, gan
+from models.classifier import Classifier, NetworkConfig
+from models.predict import predict
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    config = NetworkConfig(widths=(8, 16), blocks=(0, 1), size=12, classes=3, activation="prelu")
+    network = Classifier(config)
+    network.train()(torch.rand(64, 1, 12, 12))  # normalisation statistics of its own
+    path = tmp_path_factory.mktemp("export") / "c.safetensors"
+    header = {"input": {"size": 12, "channels": 1}, "labels": ("a", "b", "c"), "calibration": {"temperature": 0.5}}
+    checkpoint.save(path, kind="classifier", network=asdict(config), weights=network.state_dict(), header=header)
+    export.export(path, path.with_suffix(".onnx"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    config = gan.GeneratorConfig(widths=(16, 8, 8), classes=4, latent_size=8, style_size=16)
+    path = tmp_path_factory.mktemp("export") / "g.safetensors"
+    weights = gan.Generator(config).state_dict()
+    checkpoint.save(path, kind="generator", network=config.to_dict(), weights=weights, header={})
+    export.export(path, path.with_suffix(".onnx"))
+    return path
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(path.with_suffix(".onnx"), providers=["CPUExecutionProvider"])
+
+
+def test_a_classifier_takes_raw_bytes_and_gives_calibrated_logits(classifier: Path) -> None:
+    loaded = checkpoint.load(classifier)
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 12, 12, 1), dtype=np.uint8)
+    (logits,) = session(classifier).run(["logits"], {"pixels": pixels})
+    expected = predict(checkpoint.build(loaded), torch.from_numpy(pixels).permute(0, 3, 1, 2)) / 0.5
+    np.testing.assert_allclose(logits, expected.numpy(), atol=1e-4)
+
+
+def test_a_generator_takes_styles_and_gives_bytes(generator: Path) -> None:
+    header = checkpoint.read_header(generator)
+    inputs = export.example(header, batch=5, seed=3)
+    (pixels,) = session(generator).run(["pixels"], inputs)
+    network = checkpoint.build(checkpoint.load(generator))
+    drawn = network.synthesis(torch.from_numpy(inputs["styles"]))  # type: ignore[operator]
+    expected = ((drawn + 1) * 127.5).round().clamp(0, 255).permute(0, 2, 3, 1).numpy()
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (5, 16, 16, 3)
+    assert np.abs(pixels - expected).max() <= 1
+
+
+def test_a_picture_does_not_depend_on_its_batch(generator: Path) -> None:
+    running = session(generator)
+    styles = export.example(checkpoint.read_header(generator), batch=64, seed=4)["styles"]
+    (whole,) = running.run(None, {"styles": styles})
+    for count in (1, 2, 3, 8, 33):
+        (part,) = running.run(None, {"styles": styles[-count:]})
+        assert np.array_equal(part, whole[-count:]), count
+
+
+def test_the_graph_says_which_checkpoint_it_is_of_and_what_that_says_of_itself(classifier: Path) -> None:
+    said = session(classifier).get_modelmeta().custom_metadata_map
+    assert said["checkpoint"] == checkpoint.digest(classifier)
+    assert json.loads(said["likeness"])["labels"] == ["a", "b", "c"]
+
+
+def test_the_graph_tells_nothing_of_the_machine_it_was_made_on(classifier: Path, generator: Path) -> None:
+    for path in (classifier, generator):
+        content = path.with_suffix(".onnx").read_bytes()
+        assert b"site-packages" not in content
+        assert str(Path(export.__file__).parent).encode() not in content
+
+
+def test_a_graph_that_computes_something_else_is_refused(classifier: Path) -> None:
+    loaded = checkpoint.load(classifier)
+    proto = onnx.load(classifier.with_suffix(".onnx"))
+    (weight,) = [entry for entry in proto.graph.initializer if entry.name.endswith("head.1.weight")]
+    weight.raw_data = (np.frombuffer(weight.raw_data, np.float32) + 0.01).tobytes()
+    graph = export.ClassifierGraph(checkpoint.build(loaded), 0.5)
+    with pytest.raises(export.ExportDiffers):
+        export.check(proto.SerializeToString(), graph, loaded.header)

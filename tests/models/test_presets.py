@@ -1,0 +1,54 @@
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from models import presets, settings
+from models.classifier import Classifier
+from models.train_classifier import ClassifierConfig
+from tests.models.pictures import write_folder
+
+
+def test_every_preset_is_described_and_its_schema_is_json() -> None:
+    for name in presets.PRESETS:
+        told = presets.describe(name)
+        assert told["description"], name
+        assert told["kind"] in ("classifier", "generator")
+        assert json.loads(json.dumps(told))["settings"]["type"] == "object"
+    assert presets.DESCRIPTIONS.keys() == presets.PRESETS.keys()
+
+
+def test_every_preset_survives_being_set_to_its_own_values() -> None:
+    for config in presets.PRESETS.values():
+        assert settings.override(config, settings.flat(config)) == config
+        assert settings.override(config, json.loads(json.dumps(asdict(config)))) == config  # type: ignore[call-overload]
+
+
+def test_every_classifier_preset_can_be_built() -> None:
+    for config in presets.PRESETS.values():
+        if isinstance(config, ClassifierConfig):
+            assert sum(parameter.numel() for parameter in Classifier(config.network).parameters()) < 20_000_000
+            assert presets.cost(config)["forward_mflop"] > 1
+
+
+def test_an_unknown_preset_names_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="clothing-cnn"):
+        presets.configure("clothing-dnn")
+
+
+def test_the_presets_own_data_inside_the_folder_is_preferred(tmp_path: Path) -> None:
+    config = presets.configure("pictures-tiny", {"data": "mine"})
+    write_folder(tmp_path / "mine", count=40)
+    inside = presets.load(config, tmp_path, split="train")
+    itself = presets.load(config, tmp_path / "mine", split="train")
+    assert inside.digest == itself.digest
+    assert inside.images.shape[1:] == (1, 28, 28)
+
+
+def test_a_probe_measures_speed_and_leaves_no_file(tmp_path: Path) -> None:
+    changes = {"network.widths": [8, 8], "network.blocks": [0, 1], "batch": 16, "validation": 0.2}
+    config = presets.configure("pictures-tiny", changes)
+    pictures = presets.load(config, write_folder(tmp_path / "data", count=80), split="train")
+    assert presets.probe(config, pictures, steps=3) > 10
+    assert [entry.name for entry in tmp_path.iterdir()] == ["data"]
