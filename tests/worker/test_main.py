@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -168,7 +169,6 @@ def test_a_train_worker_reports_and_never_loads_a_network(settings, client):
         report = client.report("train-0")
         assert report is not None
         assert report.queue == "train"
-        maps = open(f"/proc/{process.pid}/maps").read()
-        assert "libtorch" not in maps
+        assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
