@@ -94,7 +94,8 @@ def _sentence(answer: httpx.Response) -> str:
     try:
         problem = answer.json()
         said = str(problem.get("detail") or problem.get("title") or answer.reason_phrase)
-        fields = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in problem.get("errors") or ()]
+        wrong = [(".".join(map(str, field["loc"])), field["msg"]) for field in problem.get("errors") or ()]
+        fields = [f"{place}: {what}" for place, what in wrong if what not in said]
     except (ValueError, AttributeError, KeyError, TypeError):
         return f"The service answers {answer.status_code} {answer.reason_phrase}."
     if answer.status_code == httpx.codes.UNAUTHORIZED:

@@ -30,6 +30,8 @@ def up(
 
 
 def _write(name: str, line: str) -> None:
+    if not line:
+        return  # blank lines set a block apart on a screen of its own, not between the lines of others
     if sys.stdout.isatty():
         name = typer.style(f"{name:<{_NAME_COLUMNS}}", fg=_COLOURS[sum(name.encode()) % len(_COLOURS)])
         print(f"{name} {line}", flush=True)
