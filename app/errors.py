@@ -73,7 +73,10 @@ class InvalidFields(errors.InvalidRequest):
     """The request is not valid, and `fields` says where."""
 
     def __init__(self, found: Sequence[Mapping[str, Any]]) -> None:
-        self.fields = [FieldError(loc=_location(error["loc"]), msg=str(error["msg"])) for error in found]
+        self.fields = [
+            FieldError(loc=_location(error["loc"]), msg=str(error["msg"]).removeprefix("Value error, "))
+            for error in found
+        ]
         first = self.fields[0]
         where = ".".join(str(part) for part in first.loc)
         super().__init__(reason=f"{where}: {first.msg}")

@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
 
@@ -47,8 +48,11 @@ async def face_by_path(
     _caller: Predictor,
 ) -> Response:
     """The same picture as at `/v1/faces/`, for clients that drop what stands behind a question mark."""
-    seed, _, format = faces.split(name, request)
-    return await addresses.answer(request, seed, format, FaceOptions.read(_pairs(options)))
+    seed, extension, format = faces.split(name, request)
+    read = FaceOptions.read(_pairs(options))
+    if seed == seeds.RESERVED:
+        return faces.to_fresh(f"/f/{quote(options, safe='=&:,@')}", extension, request)
+    return await addresses.answer(request, seed, format, read)
 
 
 @router.head("/avatar/{name}", include_in_schema=False)

@@ -70,7 +70,7 @@ async def get_face(
     seed, extension, format = split(name, request)
     options = FaceOptions.read(request.query_params.multi_items())
     if seed == seeds.RESERVED:
-        return _redirect(extension, request)
+        return to_fresh(router.prefix, extension, request)
     return await addresses.answer(request, seed, format, options)
 
 
@@ -87,8 +87,9 @@ def split(name: str, request: Request) -> tuple[str, str, PictureFormat]:
     return seed, extension, FORMATS[extension]
 
 
-def _redirect(extension: str, request: Request) -> Response:
+def to_fresh(folder: str, extension: str, request: Request) -> Response:
+    """Lead to the address of a seed that nobody has drawn yet, with the same options."""
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(
-        f"{router.prefix}/{seeds.fresh()}.{extension}{query}", status_code=302, headers={"Cache-Control": "no-store"}
+        f"{folder}/{seeds.fresh()}.{extension}{query}", status_code=302, headers={"Cache-Control": "no-store"}
     )
