@@ -1,4 +1,3 @@
-import json
 import os
 import signal
 import socket
@@ -128,7 +127,7 @@ def none_of(pid: int, *, within: float) -> bool:
 def _well(service: Service, *, part: str, without: int) -> bool:
     pids = [pid for pid, command in processes_of(service.home).items() if part in command]
     try:
-        ready = httpx.get(f"{service.base_url}/readyz", timeout=5)
+        face = httpx.get(f"{service.base_url}/v1/faces/after-{without}.png", timeout=20)
     except httpx.HTTPError:
         return False
-    return bool(pids) and without not in pids and ready.status_code == 200 and bool(json.loads(ready.text))
+    return bool(pids) and without not in pids and face.status_code == 200
