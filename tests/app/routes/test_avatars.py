@@ -60,8 +60,22 @@ def test_a_second_seed_is_mixed_in(client: TestClient, worker: serving.ProtocolW
 
 @pytest.mark.parametrize(
     "query",
-    """radius=51 radius=5.5 radius= radius=1&radius=2 background=red background=fff grey=1 flip=TRUE rotate=361 scale=9
-    mix= mix=random fallback=cat credentials=yes""".split(),
+    [
+        "radius=51",
+        "radius=5.5",
+        "radius=",
+        "radius=1&radius=2",
+        "background=red",
+        "background=fff",
+        "grey=1",
+        "flip=TRUE",
+        "rotate=361",
+        "scale=9",
+        "mix=",
+        "mix=random",
+        "fallback=cat",
+        "credentials=yes",
+    ],
 )
 def test_a_bad_frame_is_refused(client: TestClient, query: str) -> None:
     answer = client.get(f"/v1/faces/ada.png?{query}")
