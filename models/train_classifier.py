@@ -80,7 +80,7 @@ def train(
     fresh head. Raises `ValueError` for data that cannot be trained on and `FloatingPointError` when the loss is no
     longer a number.
     """
-    run = _Run(config, pictures, out=out, place=devices.place())
+    run = Run(config, pictures, out=out, place=devices.place())
     if initial is not None:
         run.start_from(initial)
     if resume:
@@ -104,7 +104,7 @@ def train(
     yield from run.snapshot()
 
 
-class _Run:
+class Run:
     """The moving parts of one run: network, average, optimiser and the count of pictures seen."""
 
     def __init__(self, config: ClassifierConfig, pictures: data.Pictures, *, out: Path, place: devices.Place) -> None:
@@ -150,7 +150,7 @@ class _Run:
         # 1,000,003 is prime, so that neighbouring seeds, ranks and counts do not meet.
         generator = torch.Generator().manual_seed((config.seed * 1_000_003 + self.place.rank) * 1_000_003 + self.images)
         torch.manual_seed(generator.initial_seed())  # dropout draws from the global generator
-        chosen = self._batch()[self.place.rank :: self.place.world]
+        chosen = self.batch()[self.place.rank :: self.place.world]
         assert self.training.labels is not None
         x = self.training.images[chosen].to(device, non_blocking=True).float() / 255
         classes = config.network.classes
@@ -167,10 +167,10 @@ class _Run:
         loss.backward()
         self.optimizer.step()
         self.images += config.batch
-        self._follow()
+        self.follow()
         return loss.detach()
 
-    def _batch(self) -> Tensor:
+    def batch(self) -> Tensor:
         """Indices of the next batch: the pictures in a new order each epoch, batches running across the border."""
         count, batch = len(self.training), self.config.batch
         at = torch.arange(self.images, self.images + batch)
@@ -184,7 +184,7 @@ class _Run:
         return self.order[1]
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """average <- average + (1 - 2^(-batch / half-life)) (network - average), with a shorter half-life at first."""
         half_life = min(self.config.ema_images, max(self.images // 10, 1))
         share = 1 - 0.5 ** (self.config.batch / half_life)
