@@ -18,6 +18,7 @@ from app.contract.settings import Settings
 from app.contract.store import Store
 from app.credentials import Credentials
 from app.cross_origin import CrossOrigin
+from app.datasets import Datasets
 from app.dependencies import Parts
 from app.dispatch import Dispatcher
 from app.durable import Durable
@@ -28,9 +29,24 @@ from app.job_view import Outputs
 from app.logs import configure
 from app.publisher import Publisher
 from app.request_ids import RequestIds
-from app.routes import avatars, classify, faces, generate, health, jobs, models
+from app.routes import (
+    avatars,
+    classify,
+    datasets,
+    embed,
+    faces,
+    generate,
+    health,
+    jobs,
+    models,
+    presets,
+    training,
+    webhooks,
+)
 from app.signals import Signals
 from app.sweep import Sweep
+from app.trainings import Trainings
+from app.webhooks import Webhooks
 from app.workers import Workers
 
 ROUTERS = (
@@ -38,7 +54,12 @@ ROUTERS = (
     generate.router,
     faces.router,
     avatars.router,
+    embed.router,
     jobs.router,
+    datasets.router,
+    presets.router,
+    training.router,
+    webhooks.router,
     models.router,
     health.router,
     pages.router,
@@ -67,7 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     openapi.install(app)
     # The last one added comes first.
-    app.add_middleware(BodyLimit, limit=settings.max_upload_bytes)
+    app.add_middleware(BodyLimit, limit=settings.max_upload_bytes, paths={datasets.ROUTE: settings.max_dataset_bytes})
     if settings.admin_key is None:
         app.add_middleware(LoopbackOnly)
     app.add_middleware(CrossOrigin)
@@ -122,6 +143,10 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         addresses = Addresses(models=catalog, drawer=drawer, inference=inference, codec=codec, keyring=keyring)
         classification = Classification(inference, codec)
         durable = Durable(database, store, publisher, client, signals)
+        uploaded = Datasets(database, store)
+        deliveries = Webhooks(database, settings)
+        deliveries.start()
+        stack.push_async_callback(deliveries.stop)
         sweep = Sweep(database, durable, settings)
         sweep.start()
         stack.push_async_callback(sweep.stop)
@@ -143,6 +168,8 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             classification=classification,
             durable=durable,
             outputs=Outputs(store, classification),
+            datasets=uploaded,
+            trainings=Trainings(database, durable, catalog, uploaded, settings),
         )
 
 

@@ -1,0 +1,147 @@
+"""Faces in other people's pages: the script of the tag, the page to frame, and oEmbed."""
+
+import html
+import re
+from typing import Annotated
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from app import errors, pages, seeds
+from app.contract.errors import BadOption, InvalidRequest, NotAcceptable, NotFound, Unauthenticated, UnknownModel
+from app.contract.schemas.embed import OEmbed
+from app.contract.schemas.generate import SMALLEST_SIZE
+from app.contract.settings import Settings
+from app.dependencies import CatalogPart, Predictor, SettingsPart
+from app.face_options import FORMATS, FaceOptions
+
+router = APIRouter(tags=["faces"])
+
+FRAME_POLICY = "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; frame-ancestors *"
+SCRIPT_KEPT = "public, max-age=3600"
+PAGE_KEPT_SECONDS = 300
+LONGEST_ALT = 500
+
+_FACE = re.compile(rf"/v1/faces/(?P<seed>[^/]+)\.(?:{'|'.join(FORMATS)})")
+_FRAME = re.compile(r"/embed/(?P<seed>[^/]+)")
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="robots" content="noindex">
+<title>{title}</title>
+<link rel="stylesheet" href="/web/frame.css">
+<link rel="alternate" type="application/json+oembed" href="{oembed}">
+<img src="{picture}" width="{size}" height="{size}" alt="{alt}">
+</html>
+"""
+
+
+@router.head("/embed.js", include_in_schema=False)
+@router.get("/embed.js", include_in_schema=False)
+async def script() -> Response:
+    """The module that defines `<likeness-face>`. Any page may load it."""
+    headers = {"Cache-Control": SCRIPT_KEPT, "Access-Control-Allow-Origin": "*"}
+    return FileResponse(pages.WEB / "embed.js", media_type="text/javascript", headers=headers)
+
+
+@router.get(
+    "/embed/{seed:path}",
+    operation_id="getEmbedPage",
+    summary="A page to frame",
+    response_class=Response,
+    responses={
+        200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "The face fills the page."},
+        **errors.declared(Unauthenticated, InvalidRequest, BadOption, UnknownModel),
+    },
+)
+async def frame(
+    request: Request,
+    seed: Annotated[str, Path(description="A seed, without an extension.", examples=["ada"])],
+    settings: SettingsPart,
+    models: CatalogPart,
+    _caller: Predictor,
+) -> Response:
+    """The face alone on a page that any site may frame. It takes a face's options, and `alt`."""
+    pairs = request.query_params.multi_items()
+    given = [(name, value) for name, value in pairs if name != "alt"]
+    alt = next((value for name, value in pairs if name == "alt"), "AI-generated face")[:LONGEST_ALT]
+    options, seed = FaceOptions.read(given), seeds.canonical(seed)
+    size = options.size or models.resolve(options.model, kind="generator").size
+    if options.fallback == "none":
+        given = [*((name, value) for name, value in given if name != "fallback"), ("fallback", "identicon")]
+    text = _PAGE.format(
+        title=html.escape(seed),
+        oembed=html.escape(f"/oembed?url={quote(f'{_base(settings, request)}{_here(request)}', safe='')}"),
+        picture=html.escape(f"/v1/faces/{quote(seed, safe='')}.webp?{urlencode(given)}"),
+        size=size,
+        alt=html.escape(alt),
+    )
+    headers = {
+        "Content-Security-Policy": FRAME_POLICY,
+        "Cache-Control": f"public, max-age={PAGE_KEPT_SECONDS}",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    return Response(text, media_type="text/html", headers=headers)
+
+
+@router.get(
+    "/oembed",
+    operation_id="oembed",
+    summary="How to show an address",
+    response_model_exclude_none=True,
+    responses=errors.declared(InvalidRequest, BadOption, NotFound, NotAcceptable, UnknownModel),
+)
+async def oembed(
+    request: Request,
+    response: Response,
+    url: Annotated[str, Query(max_length=4000, description="The address of a face, or of a page to frame.")],
+    settings: SettingsPart,
+    models: CatalogPart,
+    maxwidth: Annotated[int | None, Query(ge=SMALLEST_SIZE, le=100_000)] = None,
+    maxheight: Annotated[int | None, Query(ge=SMALLEST_SIZE, le=100_000)] = None,
+    format: Annotated[str, Query(max_length=10, description="`json`.")] = "json",
+) -> OEmbed:
+    """oEmbed for faces (a photo) and framed pages (rich). Nothing is drawn."""
+    if format != "json":
+        raise NotAcceptable(offered="format=json")
+    base = _base(settings, request)
+    try:
+        asked = urlsplit(url)
+    except ValueError:
+        raise NotFound() from None
+    photo, framed = _FACE.fullmatch(asked.path), _FRAME.fullmatch(asked.path)
+    found = photo or framed
+    if f"{asked.scheme}://{asked.netloc}" != base or found is None:
+        raise NotFound()
+    pairs = parse_qsl(asked.query, keep_blank_values=True)
+    options = FaceOptions.read((name, value) for name, value in pairs if name != "alt" or photo)
+    version = models.resolve(options.model, kind="generator")
+    size = min(options.size or version.size, maxwidth or options.size or version.size, maxheight or 10**9)
+    query = urlencode([*((name, value) for name, value in pairs if name != "size"), ("size", size)])
+    address = f"{base}{asked.path}?{query}"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    title = seeds.canonical(unquote(found["seed"]))
+    told = {"title": title, "provider_url": base, "cache_age": PAGE_KEPT_SECONDS, "width": size, "height": size}
+    if photo:
+        return OEmbed(type="photo", url=address, **told)
+    return OEmbed(type="rich", html=_iframe(address, size=size, title=title), **told)
+
+
+def _iframe(address: str, *, size: int, title: str) -> str:
+    return (
+        f'<iframe src="{html.escape(address)}" width="{size}" height="{size}" title="{html.escape(title)}" '
+        'loading="lazy" style="border:0"></iframe>'
+    )
+
+
+def _base(settings: Settings, request: Request) -> str:
+    """Scheme and host that clients use."""
+    return settings.public_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
+
+
+def _here(request: Request) -> str:
+    raw = request.scope.get("raw_path", b"").decode("ascii", "replace") or quote(request.url.path)
+    return f"{raw}?{request.url.query}" if request.url.query else raw
