@@ -16,6 +16,7 @@ from app.contract.database import Database
 from app.contract.settings import Settings
 from app.contract.store import Store
 from app.credentials import Credentials
+from app.datasets import Datasets
 from app.durable import Durable
 from app.face_cache import FaceCache
 from app.faces import Faces
@@ -23,6 +24,7 @@ from app.inference import Inference
 from app.job_view import Outputs
 from app.prefer import Prefer
 from app.signals import Signals
+from app.trainings import Trainings
 from app.workers import Workers
 
 
@@ -47,6 +49,8 @@ class Parts:
     classification: Classification
     durable: Durable
     outputs: Outputs
+    datasets: Datasets
+    trainings: Trainings
 
 
 def _part(name: str) -> Callable[[Request], Any]:
@@ -74,6 +78,8 @@ AddressesPart = Annotated[Addresses, Depends(_part("addresses"))]
 ClassificationPart = Annotated[Classification, Depends(_part("classification"))]
 DurablePart = Annotated[Durable, Depends(_part("durable"))]
 OutputsPart = Annotated[Outputs, Depends(_part("outputs"))]
+DatasetsPart = Annotated[Datasets, Depends(_part("datasets"))]
+TrainingsPart = Annotated[Trainings, Depends(_part("trainings"))]
 
 Predictor = Annotated[Caller, Depends(requires("predict"))]
 Trainer = Annotated[Caller, Depends(requires("train"))]

@@ -51,6 +51,14 @@ class DatasetJobs:
             work.check()
             self._store.put(datasets.pictures_path(dataset_id), target)
             self._store.put(datasets.sheet_path(dataset_id), found.sheet)
+        try:
+            self._mark_ready(work, dataset_id, found)
+        except UnknownDataset:  # deleted meanwhile: what was put must not stay behind
+            self._store.delete(datasets.pictures_path(dataset_id), datasets.sheet_path(dataset_id))
+            raise
+        return {"dataset": dataset_id, "images": found.images, "classes": found.classes}
+
+    def _mark_ready(self, work: Work, dataset_id: str, found: inspection.Inspected) -> None:
         with self._database.session() as session:
             facts = {"images": found.images, "of": found.images}
             jobs.append(session, work.job, "progress", facts, progress=facts)
@@ -62,7 +70,6 @@ class DatasetJobs:
                 classes=found.classes,
                 report=found.report,
             )
-        return {"dataset": dataset_id, "images": found.images, "classes": found.classes}
 
     def _download(
         self, dataset_id: str, uploads: Sequence[datasets.Upload], folder: Path, *, check: Callable[[], None]

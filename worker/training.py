@@ -170,6 +170,8 @@ class _Run:
                 self._heed(child)
                 if report is not None:
                     last = self._write_down(report) or last
+                if last is not None and last.final:
+                    return last  # without waiting for the process to take itself down
             self.ending = _ending(child.exit_code)
             if self._killed_at is not None:
                 raise Stopped

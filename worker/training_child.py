@@ -51,7 +51,9 @@ def train(request: dict[str, Any], folder: Path, pipe: reports.Pipe) -> None:
 
 def planned(config: presets.Config, pictures: data.Pictures, request: dict[str, Any]) -> presets.Config:
     """The configuration with what the data set and the budget decide."""
-    config = replace(config, data=request["dataset_name"], licence="", credit="")
+    # What a preset says of its own pictures is not true of these.
+    licence, credit = (str(request["settings"].get(name, "")) for name in ("licence", "credit"))
+    config = replace(config, data=request["dataset_name"], licence=licence, credit=credit)
     if isinstance(config, GanConfig) and config.generator.classes:
         config = replace(config, generator=replace(config.generator, classes=len(pictures.classes)))
     if request["images"]:

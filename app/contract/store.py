@@ -10,7 +10,7 @@ Paths:
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 
 import obstore
@@ -32,6 +32,10 @@ class Store:
     def put(self, path: StorePath, data: bytes | memoryview | Path | Iterable[bytes]) -> None:
         """Write an object whole: nobody ever reads half of it."""
         obstore.put(self._store, path, data)
+
+    async def put_stream(self, path: StorePath, chunks: AsyncIterator[bytes]) -> None:
+        """Write an object whole from pieces as they come. When `chunks` raises, nothing is written."""
+        await obstore.put_async(self._store, path, chunks)
 
     def put_once(self, path: StorePath, data: bytes | Path) -> bool:
         """Write an object unless it is there already; whether it was written."""

@@ -97,6 +97,13 @@ async def list_events(
 ) -> Response | EventList:
     """Events in order: a page of them as JSON, or all of them as they come, as server-sent events."""
     job = await asyncio.to_thread(durable.get, job_id, caller)
+    return await events_answer(job, durable, accept=accept, last_event_id=last_event_id, after=after, limit=limit)
+
+
+async def events_answer(
+    job: Job, durable: Durable, *, accept: str | None, last_event_id: str | None, after: int, limit: int
+) -> Response | EventList:
+    """A page of the job's events, or the stream of them, as the client accepts."""
     if negotiation.choose(accept, ("application/json", EVENT_STREAM)) == "application/json":
         found = await asyncio.to_thread(durable.events, job, after=after, limit=limit + 1)
         page = [_event(event) for event in found[:limit]]
