@@ -1,4 +1,4 @@
-"""What a classifier's training step costs, part by part, beside this machine's convolution rate; and what serving costs.
+"""What a classifier's training step costs, part by part, beside this machine's convolution rate; what serving costs.
 
     python -m benchmarks.classifier --data DIR [--preset clothing-cnn] [--threads 1] [--steps 20] [--graph FILE.onnx]
 
@@ -7,6 +7,7 @@ figure in brackets is the spread: the median absolute deviation.
 """
 
 import argparse
+import functools
 import platform
 import statistics
 import tempfile
@@ -65,9 +66,8 @@ def training(config: ClassifierConfig, data: Path, *, steps: int) -> None:
         }
     operations = classifier.operations(run.config.network)
     rate = config.batch / whole
-    print(
-        f"training step: {1e3 * whole:.1f} ms [{1e3 * spread:.1f}] of CPU for {config.batch} pictures, {rate:.0f} a CPU second"
-    )
+    told = f"{1e3 * whole:.1f} ms [{1e3 * spread:.1f}] a step of {config.batch}"
+    print(f"training: {rate:.0f} pictures a CPU second, {told}")
     for name, seconds in parts.items():
         print(f"  {name}: {seconds / whole:.1%}")
     print(f"  the network, its gradients and the optimiser: {1 - sum(parts.values()) / whole:.1%}")
@@ -88,7 +88,7 @@ def serving(path: Path, *, threads: int, repeats: int) -> None:
     (entry,) = session.get_inputs()
     for batch in BATCHES:
         pixels = np.random.default_rng(0).integers(0, 256, (batch, *entry.shape[1:]), dtype=np.uint8)
-        seconds, spread = _seconds(lambda pixels=pixels: session.run(None, {entry.name: pixels}), repeats)  # type: ignore[misc]
+        seconds, spread = _seconds(functools.partial(session.run, None, {entry.name: pixels}), repeats)
         print(f"serving {path.name}, batch {batch}: {batch / seconds:.0f} images a CPU second [{spread / seconds:.0%}]")
 
 

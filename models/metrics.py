@@ -66,6 +66,15 @@ def ece(logits: Tensor, labels: Tensor, *, bins: int = BINS) -> float:
     return (gap.abs().sum() / len(labels)).item()
 
 
+def auroc(known: Tensor, strange: Tensor) -> float:
+    """The chance that a `strange` score, float [M], is above a `known` one, float [N]; ties count as one half."""
+    scores = torch.cat((known, strange)).double()
+    _, place, counts = scores.unique(return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum(0) - (counts - 1) / 2)[place]  # from one; equal scores share their mean rank
+    above = ranks[len(known) :].sum() - len(strange) * (len(strange) + 1) / 2
+    return (above / (len(known) * len(strange))).item()
+
+
 def confusion(logits: Tensor, labels: Tensor) -> Tensor:
     """int64 [classes, classes]; row t, column p counts the pictures of class t called p."""
     classes = logits.shape[1]

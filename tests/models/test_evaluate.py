@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from models import checkpoint, evaluate, train
+from models import checkpoint, evaluate, images, train
 from tests.models.pictures import write_folder
 
 
@@ -51,3 +51,15 @@ def test_data_with_other_classes_is_refused(trained: Path, tmp_path: Path, capfd
         (data / split / "lying").rename(data / split / "sitting")
     assert evaluate.main([str(trained / "out" / "checkpoint.safetensors"), "--data", str(data)]) == 2
     assert "sitting" in capfd.readouterr().err
+
+
+def test_strangers_are_told_from_the_test_part(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for index in range(80):  # flat grey pictures, where neither stripe can be seen
+        png = images.encode(bytes([2 * index]) * 784, width=28, height=28, channels=1, format="png")
+        (tmp_path / f"{index}.png").write_bytes(png)
+    found = measured(trained, capsys, "--strangers", str(tmp_path))["strangers"]
+    assert isinstance(found, dict)
+    assert 0 < found["count"] < 80
+    assert found["auroc"] > 0.6

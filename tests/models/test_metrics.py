@@ -35,3 +35,10 @@ def test_a_perfect_forecaster_has_no_calibration_error() -> None:
     labels = (torch.rand(200_000, generator=generator) > probabilities[:, 0]).long()
     assert metrics.ece(probabilities.log(), labels) < 0.005
     assert metrics.ece(3 * probabilities.log(), labels) > 0.05
+
+
+def test_auroc_is_the_chance_of_standing_above() -> None:
+    assert metrics.auroc(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])) == 1.0
+    assert metrics.auroc(torch.tensor([1.0, 4.0]), torch.tensor([2.0, 3.0])) == 0.5
+    assert metrics.auroc(torch.tensor([1.0, 1.0]), torch.tensor([1.0])) == 0.5
+    assert metrics.auroc(torch.tensor([2.0]), torch.tensor([2.0, 1.0, 3.0])) == 0.5

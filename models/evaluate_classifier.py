@@ -1,0 +1,73 @@
+"""A classifier's figures on pictures that it was not trained on."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from models import calibration, checkpoint, data, metrics, sheet
+from models.predict import predict
+
+
+def evaluate(
+    loaded: checkpoint.Checkpoint,
+    folder: Path,
+    *,
+    tta: bool = False,
+    mistakes: Path | None = None,
+    strangers: Path | None = None,
+) -> dict[str, Any]:
+    """Figures on the test part of the checkpoint's data, as JSON-able values.
+
+    `folder` is the data or holds it under the name in the checkpoint. `mistakes` names a PNG to write the most
+    confident mistakes to, `strangers` data whose pictures belong to none of the classes. Raises `ValueError` if the
+    data has other classes than the checkpoint.
+    """
+    header = loaded.header
+    pictures = test_part(header, folder)
+    if pictures.labels is None or pictures.classes != header.labels:
+        raise ValueError(f"The data has the classes {pictures.classes}, the checkpoint {header.labels}.")
+    logits = _logits(loaded, pictures.images, tta=tta)
+    report = metrics.report(logits, pictures.labels)
+    if mistakes is not None and report.worst:
+        shown = pictures.images[torch.tensor([entry.index for entry in report.worst])]
+        sheet.write(mistakes, shown.permute(0, 2, 3, 1).contiguous().numpy(), columns=8)
+    answered = logits.softmax(1).amax(1) >= header.calibration.get("abstain", 0.0)
+    right = logits.argmax(1) == pictures.labels
+    energy = calibration.energy(logits)
+    limit = header.calibration.get("energy", float("inf"))
+    found = {
+        **asdict(report),
+        "data": pictures.digest,
+        "test_time_augmentation": tta,
+        "answered": _share(answered),
+        "accuracy_answered": _share(right[answered]) if answered.any() else None,
+        "beyond_energy": _share(energy > limit),
+        "worst_names": [pictures.names[entry.index] for entry in report.worst],
+    }
+    if strangers is not None:
+        strange = calibration.energy(_logits(loaded, test_part(header, strangers).images, tta=tta))
+        found["strangers"] = {
+            "count": len(strange),
+            "auroc": metrics.auroc(energy, strange),
+            "beyond_energy": _share(strange > limit),
+        }
+    return found
+
+
+def test_part(header: checkpoint.Header, folder: Path) -> data.Pictures:
+    """The test part at `folder`, or of the checkpoint's own data inside it, as the network takes pictures."""
+    own = folder / header.provenance.get("data", "")
+    channels: Literal[1, 3] = 1 if header.input["channels"] == 1 else 3
+    return data.load(own if own.exists() else folder, split="test", size=header.input["size"], channels=channels)
+
+
+def _logits(loaded: checkpoint.Checkpoint, images: Tensor, *, tta: bool) -> Tensor:
+    """Calibrated logits."""
+    return predict(checkpoint.build(loaded), images, tta=tta) / loaded.header.calibration.get("temperature", 1.0)
+
+
+def _share(chosen: Tensor) -> float:
+    return chosen.float().mean().item()
