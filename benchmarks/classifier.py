@@ -72,9 +72,8 @@ def training(config: ClassifierConfig, data: Path, *, steps: int) -> None:
         print(f"  {name}: {seconds / whole:.1%}")
     print(f"  the network, its gradients and the optimiser: {1 - sum(parts.values()) / whole:.1%}")
     # A backward pass costs two forward passes: one for the gradient of the input, one for that of the weights.
-    print(
-        f"  {operations / 1e6:.1f} MFLOP forward, so {3 * operations * rate / 1e9:.0f} GFLOP a CPU second while training"
-    )
+    reached_here = 3 * operations * rate / 1e9
+    print(f"  {operations / 1e6:.1f} MFLOP forward, so {reached_here:.0f} GFLOP a CPU second while training")
     reached, _ = _seconds(_convolutions(config.batch), steps)
     flop = 2 * config.batch * 14 * 14 * 128 * 128 * 9
     print(f"  one convolution, 128 to 128 channels at 14 pixels in bf16: {flop / reached / 1e9:.0f} GFLOP a CPU second")
