@@ -23,6 +23,7 @@ from app.faces import Faces
 from app.inference import Inference
 from app.job_view import Outputs
 from app.prefer import Prefer
+from app.provenance import Provenance
 from app.signals import Signals
 from app.trainings import Trainings
 from app.workers import Workers
@@ -46,6 +47,7 @@ class Parts:
     face_cache: FaceCache
     faces: Faces
     addresses: Addresses
+    provenance: Provenance
     classification: Classification
     durable: Durable
     outputs: Outputs
@@ -74,6 +76,7 @@ CodecPart = Annotated[Codec, Depends(_part("codec"))]
 FaceCachePart = Annotated[FaceCache, Depends(_part("face_cache"))]
 CredentialsPart = Annotated[Credentials, Depends(_part("credentials"))]
 FacesPart = Annotated[Faces, Depends(_part("faces"))]
+ProvenancePart = Annotated[Provenance, Depends(_part("provenance"))]
 AddressesPart = Annotated[Addresses, Depends(_part("addresses"))]
 ClassificationPart = Annotated[Classification, Depends(_part("classification"))]
 DurablePart = Annotated[Durable, Depends(_part("durable"))]

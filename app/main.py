@@ -27,6 +27,7 @@ from app.faces import Faces
 from app.inference import Inference
 from app.job_view import Outputs
 from app.logs import configure
+from app.provenance import Provenance
 from app.publisher import Publisher
 from app.request_ids import RequestIds
 from app.routes import (
@@ -40,6 +41,7 @@ from app.routes import (
     jobs,
     models,
     presets,
+    provenance,
     training,
     webhooks,
 )
@@ -55,6 +57,7 @@ ROUTERS = (
     faces.router,
     avatars.router,
     embed.router,
+    provenance.router,
     jobs.router,
     datasets.router,
     presets.router,
@@ -165,6 +168,14 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             credentials=credentials,
             faces=drawer,
             addresses=addresses,
+            provenance=Provenance(
+                models=catalog,
+                drawer=drawer,
+                inference=inference,
+                codec=codec,
+                credentials=credentials,
+                max_pixels=settings.max_picture_pixels,
+            ),
             classification=classification,
             durable=durable,
             outputs=Outputs(store, classification),
