@@ -4,6 +4,7 @@ A changed pixel breaks the signature, and saving the file again loses it. A sign
 number, so signing one picture twice gives two different files.
 """
 
+import importlib.util
 import io
 import json
 from collections.abc import Callable
@@ -41,6 +42,11 @@ class Credentials:
 
     def __init__(self, load: Callable[[], Identity]) -> None:
         self._load = load
+
+    @property
+    def available(self) -> bool:
+        """Whether what signing needs is installed."""
+        return importlib.util.find_spec("c2pa") is not None
 
     def sign(self, data: bytes, *, content_type: str, title: str, parameters: dict[str, Any]) -> bytes:
         """The file `data` with a statement of how it was made.

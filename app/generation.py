@@ -47,6 +47,8 @@ def address(version: Version, seed: str, *, asked: GenerateRequest, format: Pict
         "label": asked.label,
         "edits": ",".join(f"{name}:{amount!r}" for name, amount in asked.edits.items()) or None,
     }
+    if asked.credentials:
+        query["credentials"] = "true"
     given = {name: value for name, value in query.items() if value is not None}
     return f"/v1/faces/{quote(seed, safe='')}.{EXTENSIONS[format]}?{urlencode(given, safe='@:,')}"
 

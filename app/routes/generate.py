@@ -14,6 +14,7 @@ from app.contract.errors import (
     IdempotencyConflict,
     InvalidRequest,
     NotAcceptable,
+    NotInstalled,
     NoWorker,
     TooManyImages,
     Unauthenticated,
@@ -28,6 +29,7 @@ from app.contract.schemas.generate import CONTENT_TYPES, GenerateRequest, Genera
 from app.contract.schemas.jobs import JobView
 from app.dependencies import (
     CatalogPart,
+    CredentialsPart,
     DurablePart,
     FacesPart,
     IdempotencyKey,
@@ -69,6 +71,7 @@ _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
             UnknownModel,
             UnknownVersion,
             NotAcceptable,
+            NotInstalled,
             IdempotencyConflict,
             Busy,
             NoWorker,
@@ -81,6 +84,7 @@ async def generate(
     settings: SettingsPart,
     catalog: CatalogPart,
     drawer: FacesPart,
+    credentials: CredentialsPart,
     inference: InferencePart,
     durable: DurablePart,
     outputs: OutputsPart,
@@ -97,6 +101,8 @@ async def generate(
     version = catalog.resolve(asked.model, kind="generator")
     drawings = faces.plan(version, wanted, truncation=asked.truncation, label=asked.label, edits=asked.edits)
     if prefer.durable:
+        if asked.credentials:
+            raise BadOption(name="credentials", reason="cannot be had from a durable job: workers hold no certificate")
         job = await durable.accept(
             kind="generate",
             queue=INFER_QUEUE,
@@ -108,7 +114,8 @@ async def generate(
     media_type, format = _answer_type(accept, asked)
     if media_type not in (JSON, ZIP) and len(wanted) > 1:
         raise BadOption(name="Accept", reason=f"{media_type} has room for one image; ask for {ZIP} or {JSON}")
-    made = await drawer.draw(version, drawings, format=format, size=asked.size, deadline=deadline)
+    signed = credentials.available and media_type == ZIP if asked.credentials is None else asked.credentials
+    made = await drawer.draw(version, drawings, format=format, size=asked.size, deadline=deadline, signed=signed)
     pictures = [one.picture for one in made]
     headers = {"X-Likeness-Model": version.ref}
     if media_type == ZIP:
@@ -126,7 +133,7 @@ async def generate(
         began, queue_ms=max(one.queue_ms for one in made), compute_ms=max(one.compute_ms for one in made)
     )
     answer = GenerateResponse(model=version.ref, images=images, timing=spent)
-    return Response(answer.model_dump_json(), media_type=JSON)
+    return Response(answer.model_dump_json(exclude_none=True), media_type=JSON)
 
 
 def _seeds(asked: GenerateRequest, *, most: int) -> list[str]:

@@ -64,6 +64,9 @@ class GenerateRequest(Asked):
     size: Size | None = None
     format: PictureFormat | None = Field(None, description="How to encode the pictures. Left out, PNG.")
     edits: Edits = Field(default_factory=dict)
+    credentials: bool | None = Field(
+        None, description="Whether to sign the files with Content Credentials (C2PA). Left out, archives are signed."
+    )
     response: Literal["url", "base64"] = Field("url", description="Whether to send the bytes along with the addresses.")
 
 

@@ -1,5 +1,7 @@
+import hashlib
 import io
 import json
+import zipfile
 
 import pytest
 from fastapi.testclient import TestClient
@@ -144,3 +146,33 @@ def test_options_are_refused(client: TestClient) -> None:
     answer = client.post("/v1/provenance?top_k=3", content=serving.png(7), headers={"Content-Type": "image/png"})
 
     assert answer.json()["code"] == "invalid_request"
+
+
+def test_what_is_downloaded_as_an_archive_is_signed_unless_it_must_not_be(client: TestClient) -> None:
+    pytest.importorskip("c2pa", reason="needs the extra `marks`")
+
+    def files(**more: object) -> list[bytes]:
+        answer = client.post("/v1/generate", json={"seeds": ["a", "b"], **more}, headers={"Accept": "application/zip"})
+        with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+            return [archive.read(name) for name in archive.namelist() if name.endswith(".png")]
+
+    assert [ask(client, data)["credentials"] is not None for data in files()] == [True, True]
+    assert [ask(client, data)["credentials"] for data in files(credentials=False)] == [None, None]
+
+
+def test_the_address_of_a_signed_picture_is_signed(client: TestClient) -> None:
+    pytest.importorskip("c2pa", reason="needs the extra `marks`")
+
+    image = client.post("/v1/generate", json={"seeds": ["c"], "credentials": True}).json()["images"][0]
+
+    data = client.get(image["url"]).content
+    assert hashlib.sha256(data).hexdigest() == image["sha256"]
+    assert ask(client, data)["credentials"] is not None
+
+
+def test_a_durable_job_cannot_be_signed(client: TestClient) -> None:
+    answer = client.post(
+        "/v1/generate", json={"seeds": ["c"], "credentials": True}, headers={"Prefer": "respond-async"}
+    )
+
+    assert answer.json()["code"] == "bad_option"
