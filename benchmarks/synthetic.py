@@ -44,9 +44,7 @@ def main() -> None:
     config: Any = presets.configure(options.preset, {**changes, "snapshot_images": options.images})
     pictures, test = (presets.load(config, options.data, split=split) for split in ("train", "test"))
     made = generated(options.generator, count=options.generated, like=pictures)
-    print(
-        f"{platform.machine()}, torch {torch.__version__}, {options.preset}, {options.images} training pictures seen each"
-    )
+    print(f"{platform.machine()}, torch {torch.__version__}, {options.preset}, {options.images} pictures seen each")
     results: dict[str, list[float]] = {"real": [], "real and generated": []}
     for seed in range(options.seeds):
         chosen = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed))[: options.real]

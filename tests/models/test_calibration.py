@@ -17,6 +17,13 @@ def test_the_temperature_that_spoilt_the_logits_is_found(true_temperature: float
     assert calibration.fit_temperature(logits * true_temperature, labels) == pytest.approx(true_temperature, rel=0.04)
 
 
+def test_a_few_pictures_that_are_all_right_are_no_proof_of_certainty() -> None:
+    labels = torch.arange(18) % 3
+    logits = 2.0 * torch.eye(3)[labels]
+    temperature = calibration.fit_temperature(logits, labels)
+    assert (logits / temperature).softmax(1).amax(1).mean().item() == pytest.approx(19 / 20, abs=1e-3)
+
+
 def test_a_fitted_temperature_mends_calibration_and_leaves_accuracy() -> None:
     logits, labels = drawn()
     spoilt = 3 * logits
