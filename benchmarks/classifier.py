@@ -23,7 +23,8 @@ import torch.nn.functional as F
 
 from models import classifier, devices, presets
 from models.classifier_augment import augment
-from models.train_classifier import ClassifierConfig, Run
+from models.classifier_config import ClassifierConfig
+from models.train_classifier import Run
 
 BATCHES = (1, 8, 64)
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from models.classifier import NetworkConfig
 from models.classifier_augment import AugmentConfig
-from models.train_classifier import ClassifierConfig
+from models.classifier_config import ClassifierConfig
 
 SMALL = NetworkConfig(widths=(8, 32, 64, 96), blocks=(0, 1, 1, 1))
 MEDIUM = NetworkConfig(widths=(16, 64, 128, 192), blocks=(0, 1, 1, 1))

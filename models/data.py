@@ -14,7 +14,6 @@ What is read, and how it is split:
 """
 
 import csv
-import gzip
 import hashlib
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -28,28 +27,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models import images
+from models import idx, images
 
 Split = Literal["train", "test"]
 
 HELD_OUT = 0.1  # of the pictures, where the data does not say
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif", ".tif", ".tiff"})
-DIGITS = tuple("0123456789")
-FASHION = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
-# Fashion-MNIST and MNIST share their layout and differ in their content alone; this is the hash of the
-# labels inside Fashion-MNIST's `t10k-labels-idx1-ubyte.gz`.
-_FASHION_LABELS = "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +75,15 @@ def load(path: Path | str, *, split: Split, size: int, channels: Literal[1, 3], 
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"There is no data at {path.name}.")
-    if path.is_dir() and _idx_file(path, "train-images-idx3-ubyte"):
-        return _load_idx(path, split=split, size=size, channels=channels)
+    if path.is_dir() and idx.is_folder(path):
+        read = idx.read(path, split=split)
+        return Pictures(
+            images=idx.resized(read.pixels, size=size, channels=channels),
+            labels=torch.from_numpy(read.labels.astype(np.int64)),
+            classes=read.classes,
+            names=tuple(f"{split}/{index:05d}" for index in range(len(read.pixels))),
+            digest=read.digest,
+        )
     if path.suffix.lower() == ".zip":
         with zipfile.ZipFile(path) as archive:
             return _load_files(
@@ -236,60 +226,3 @@ def _is_picture(name: str) -> bool:
     path = PurePosixPath(name)
     # Names that start with a dot or `__MACOSX` are leftovers of file managers.
     return path.suffix.lower() in SUFFIXES and not any(part.startswith((".", "__MACOSX")) for part in path.parts)
-
-
-def _load_idx(folder: Path, *, split: Split, size: int, channels: Literal[1, 3]) -> Pictures:
-    start = "train" if split == "train" else "t10k"
-    total = hashlib.sha256()
-    parts = {}
-    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
-        file = _idx_file(folder, f"{name}-ubyte")
-        if file is None:
-            raise FileNotFoundError(f"{folder.name} has no {name}-ubyte file.")
-        content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-        total.update(hashlib.sha256(content).digest())
-        parts[name] = content
-    pixels = _idx_array(parts[f"{start}-images-idx3"])
-    labels = _idx_array(parts[f"{start}-labels-idx1"])
-    if len(pixels) != len(labels):
-        raise ValueError(f"{folder.name} has {len(pixels)} pictures but {len(labels)} labels.")
-    fashion = hashlib.sha256(parts["t10k-labels-idx1"]).hexdigest() == _FASHION_LABELS
-    classes = FASHION if fashion else DIGITS
-    if labels.max() >= len(classes):
-        raise ValueError(f"{folder.name} has a label {labels.max()}; IDX labels 0 to 9 are known.")
-    return Pictures(
-        images=_idx_images(pixels, size=size, channels=channels),
-        labels=torch.from_numpy(labels.astype(np.int64)),
-        classes=classes,
-        names=tuple(f"{split}/{index:05d}" for index in range(len(pixels))),
-        digest=total.hexdigest(),
-    )
-
-
-def _idx_file(folder: Path, name: str) -> Path | None:
-    return next((file for file in (folder / name, folder / f"{name}.gz") if file.is_file()), None)
-
-
-def _idx_array(content: bytes) -> NDArray[np.uint8]:
-    """IDX: two zero bytes, the type (8 is uint8), the number of axes, each axis' big-endian int32 length, the data."""
-    if len(content) < 4 or content[:3] != b"\0\0\x08":
-        raise ValueError("This is not an IDX file of bytes.")
-    axes = content[3]
-    shape = np.frombuffer(content, ">u4", count=axes, offset=4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape([int(length) for length in shape]).copy()
-
-
-def _idx_images(pixels: NDArray[np.uint8], *, size: int, channels: Literal[1, 3]) -> Tensor:
-    """uint8 [N, H, W] to uint8 [N, C, size, size]."""
-    if pixels.shape[1:] != (size, size):
-        height, width = pixels.shape[1:]
-        resized = [
-            images.decode(
-                images.encode(one.tobytes(), width=width, height=height, channels=1, format="png"),
-                size=size,
-                channels=1,
-            )
-            for one in pixels
-        ]
-        pixels = np.frombuffer(b"".join(resized), np.uint8).reshape(len(pixels), size, size).copy()
-    return torch.from_numpy(pixels)[:, None].expand(-1, channels, -1, -1).contiguous()

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from models import classifier_presets, data, gan_presets, settings, train_classifier, train_gan
 from models.classifier import operations
+from models.classifier_config import ClassifierConfig
 from models.gan_presets import GanConfig
 from models.progress import Event, Progress
-from models.train_classifier import ClassifierConfig
 
 Config = ClassifierConfig | GanConfig
 Kind = Literal["classifier", "generator"]

@@ -11,7 +11,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -21,47 +21,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from models import calibration, checkpoint, data, devices, metrics, resume
 from models.classifier import Classifier, NetworkConfig
-from models.classifier_augment import AugmentConfig, augment
+from models.classifier_augment import augment
+from models.classifier_config import ClassifierConfig
 from models.predict import predict
 from models.progress import Event, Metrics, Progress, Snapshot
 
 RESUME = "resume.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
-
-
-@dataclass(frozen=True)
-class ClassifierConfig:
-    """Everything that decides a run's outcome beside the pictures."""
-
-    data: str = field(
-        default="", metadata={"description": "file or folder within the data folder; empty for the folder itself"}
-    )
-    licence: str = field(default="", metadata={"description": "of the data"})
-    credit: str = field(default="", metadata={"description": "that the data's licence asks for"})
-    network: NetworkConfig = field(default_factory=NetworkConfig)
-    augment: AugmentConfig = field(default_factory=AugmentConfig)
-    images: int = field(default=1_500_000, metadata={"description": "training pictures seen in all", "minimum": 1})
-    batch: int = field(default=128, metadata={"description": "pictures per step, over all devices", "minimum": 2})
-    learning_rate: float = field(default=0.2, metadata={"description": "at the top of the cycle", "minimum": 0})
-    warm_up: float = field(
-        default=0.2, metadata={"description": "share of the run until the top", "minimum": 0, "maximum": 1}
-    )
-    momentum: float = field(default=0.9, metadata={"minimum": 0, "maximum": 1})
-    weight_decay: float = field(default=5e-4, metadata={"minimum": 0})
-    label_smoothing: float = field(default=0.1, metadata={"minimum": 0, "maximum": 0.9})
-    ema_images: int = field(default=30_000, metadata={"description": "half-life of the weights' average", "minimum": 1})
-    validation: float = field(
-        default=0.05,
-        metadata={
-            "description": "share of the training pictures held out to validate",
-            "minimum": 0.005,
-            "maximum": 0.5,
-        },
-    )
-    precision: devices.Precision = field(default="bf16", metadata={"description": "of convolutions while training"})
-    snapshot_images: int = field(default=100_000, metadata={"description": "between two snapshots", "minimum": 1})
-    report_images: int = field(default=5_000, metadata={"description": "between two progress events", "minimum": 1})
-    seed: int = field(default=0, metadata={"minimum": 0})
 
 
 def train(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from models import data, devices, presets
-from models.train_classifier import ClassifierConfig
+from models.classifier_config import ClassifierConfig
 from worker import child, reports
 
 MADE_UP = 512

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from models import data, images
+from models import data, idx, images
 
 
 def png(value: int, *, size: int = 8) -> bytes:
@@ -88,7 +88,7 @@ def test_idx_files_are_read_packed_or_not(tmp_path: Path) -> None:
     assert np.array_equal(found.images[:, 0].numpy(), pixels)
     assert found.labels is not None
     assert found.labels.tolist() == labels.tolist()
-    assert found.classes == data.DIGITS
+    assert found.classes == idx.DIGITS
 
 
 def test_idx_pictures_are_resized_as_a_png_of_them_is(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from models import presets, settings
 from models.classifier import Classifier
-from models.train_classifier import ClassifierConfig
+from models.classifier_config import ClassifierConfig
 from tests.models.pictures import write_folder
 
 

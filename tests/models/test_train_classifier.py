@@ -15,10 +15,11 @@ import torch
 from models import checkpoint
 from models.classifier import NetworkConfig
 from models.classifier_augment import AugmentConfig
+from models.classifier_config import ClassifierConfig
 from models.data import Pictures
 from models.predict import predict
 from models.progress import Metrics, Progress, Snapshot
-from models.train_classifier import ClassifierConfig, train
+from models.train_classifier import train
 
 CONFIG = ClassifierConfig(
     network=NetworkConfig(widths=(8, 8), blocks=(0, 1), dropout=0.1),
