@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
     cpu_engine: Literal["onnx", "torch"] = Field("onnx", description="What runs networks on a CPU.")
 
-    train_threads: int = Field(0, ge=0, description="Compute threads of one training. 0: as many as cores.")
+    train_threads: int = Field(0, ge=0, description="Compute threads of one training. 0: all cores but one, which serves.")
     train_niceness: int = Field(10, ge=0, le=19, description="How much a training gives way to other processes.")
     max_dataset_bytes: int = Field(4_000_000_000, ge=1, description="Largest upload of a data set, in bytes.")
     max_dataset_pictures: int = Field(250_000, ge=1, description="Most files in one data set.")
