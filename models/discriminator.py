@@ -34,7 +34,7 @@ class PixelDiscriminator(nn.Module):
         )
         for layer in self.shrink[len(widths) - 1 - grown :]:
             nn.init.zeros_(layer.weight)  # type: ignore[arg-type]  # a grown resolution is silent at first
-        self.mix = _he(nn.Conv2d(widths[0] + 1, widths[0], 3, padding=1))
+        self.mix = _he(nn.Conv2d(widths[0] * 2, widths[0], 3, padding=1))
         self.gather = _he(nn.Conv2d(widths[0], widths[0], base))
         self.judge = nn.Linear(widths[0], 1)
         self.embedding = nn.Embedding(classes, widths[0]) if classes else None
@@ -102,7 +102,7 @@ class _Head(nn.Module):
         kernel, stride = (4, 2) if shrinks else (3, 1)
         width = PROJECTED_CHANNELS
         self.first = spectral_norm(nn.Conv2d(width, width, kernel, stride=stride, padding=1))
-        self.second = spectral_norm(nn.Conv2d(width + 1, width, 3, padding=1))
+        self.second = spectral_norm(nn.Conv2d(width * 2, width, 3, padding=1))
         self.judge = spectral_norm(nn.Conv2d(width, 1, 3, padding=1))
         self.embedding = spectral_norm(nn.Embedding(classes, width)) if classes else None
 
@@ -116,14 +116,15 @@ class _Head(nn.Module):
 
 
 def _batch_deviation(x: Tensor, group: int = 8) -> Tensor:
-    """How much pictures differ within groups of a batch, as one more channel [N, 1, H, W] (Karras et al., 2018).
+    """How much pictures differ within groups of a batch: each channel's deviation, as more channels, [N, C, H, W].
 
-    Groups interleave, so that the two halves of a batch of real and generated pictures must be passed apart.
+    Karras et al., 2018, average it to one number, which a generator satisfies by varying the light alone; a number a
+    channel shows the judge what exactly does not vary. Real and generated pictures must be passed apart.
     """
-    n, _, h, w = x.shape
+    n, c, h, w = x.shape
     group = math.gcd(group, n)
-    spread = x.float().unflatten(0, (group, n // group)).var(0, unbiased=False).add(1e-8).sqrt().mean((1, 2, 3))
-    return spread.repeat(group)[:, None, None, None].expand(n, 1, h, w).to(x.dtype)
+    spread = x.float().unflatten(0, (group, n // group)).var(0, unbiased=False).add(1e-8).sqrt().mean((2, 3))
+    return spread.repeat(group, 1)[:, :, None, None].expand(n, c, h, w).to(x.dtype)
 
 
 def _he(layer: nn.Conv2d) -> nn.Conv2d:

@@ -28,7 +28,7 @@ class GanConfig:
     credit: str = _about("", "that the data's licence asks for")
 
     images: int = _about(400_000, "training pictures seen in all", minimum=1)
-    batch: int = _about(32, "pictures per step, over all devices", minimum=2)
+    batch: int = _about(16, "pictures per step, over all devices", minimum=2)
     seed: int = _about(0, "of weights, order and augmentation", minimum=0)
     start_size: int = _about(0, "side trained first, in pixels; 0 for the full side from the start", minimum=0)
     grow_at: int = _about(0, "pictures after which the full side is trained", minimum=0)
@@ -38,7 +38,8 @@ class GanConfig:
     mirror: bool = _about(True, "show each picture flipped left to right half of the time")
     augment: float = _about(0.5, "probability of each differentiable augmentation", minimum=0, maximum=1)
 
-    learning_rate: float = _about(3e-4, "of both sides", minimum=0)
+    learning_rate: float = _about(3e-4, "of the generator", minimum=0)
+    judge_learning_rate: float = _about(6e-4, "of both judges, which a faster generator would outrun", minimum=0)
     beta2: float = _about(0.99, "of Adam, whose beta1 is 0", minimum=0, maximum=1)
     feature_weight: float = _about(1.0, "of the hinge loss on frozen features", minimum=0)
     feature_pixels: int = _about(64, "side at which the frozen trunk looks", minimum=32)

@@ -59,9 +59,10 @@ def restore(run: "GanRun") -> None:
     for name, network in _networks(run).items():
         restore_module(name, network, tensors)
     for name, optimiser in _optimisers(run).items():
+        rates = [group["lr"] for group in optimiser.param_groups]
         optimiser.load_state_dict(unflatten(tensors, meta[name]))
-        for group in optimiser.param_groups:
-            group["lr"] = run.config.learning_rate
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate  # as configured now, not as it was
 
 
 @torch.no_grad()

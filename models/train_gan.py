@@ -71,9 +71,9 @@ class GanRun:
         self.generator, self.pixels, self.features = _networks(config, place.device)
         self.average = deepcopy(self.generator).eval().requires_grad_(False)
         self.judges = [p for judge in (self.pixels, self.features) for p in judge.parameters() if p.requires_grad]
-        rates = {"lr": config.learning_rate, "betas": (0.0, config.beta2)}
-        self.generator_steps = torch.optim.Adam(self.generator.parameters(), **rates)  # type: ignore[arg-type]
-        self.judge_steps = torch.optim.Adam(self.judges, **rates)  # type: ignore[arg-type]
+        betas = (0.0, config.beta2)
+        self.generator_steps = torch.optim.Adam(self.generator.parameters(), lr=config.learning_rate, betas=betas)
+        self.judge_steps = torch.optim.Adam(self.judges, lr=config.judge_learning_rate, betas=betas)
         self.images, self.seconds = 0, 0.0
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
         few = self._real(torch.arange(min(STANDARDISED, len(self.pictures))))

