@@ -9,7 +9,9 @@ from app.auth import Keyring
 from app.catalog import Catalog
 from app.codec import Codec
 from app.contract.errors import Busy
+from app.contract.registry import Version
 from app.contract.schemas.generate import CONTENT_TYPES, PictureFormat
+from app.face_cache import Picture
 from app.face_options import FaceOptions
 from app.faces import Faces
 from app.inference import Inference
@@ -61,17 +63,34 @@ class Addresses:
             if options.fallback == "none":
                 raise
             return await self.stand_in(options.fallback, seed, format, options, retry_after=busy.retry_after)
-        picture = made[0].picture
+        return self.respond(
+            request, made[0].picture, media_type=CONTENT_TYPES[format], version=version, wanted=options.model, seed=seed
+        )
+
+    def respond(
+        self, request: Request, picture: Picture, *, media_type: str, version: Version, wanted: str, seed: str | None
+    ) -> Response:
+        """The answer with a picture that is there, or 304 when the client has it.
+
+        Args:
+            request: asks for it.
+            picture: the file.
+            media_type: its type.
+            version: what drew it.
+            wanted: the model as the client named it, which says whether the answer holds for ever.
+            seed: whose picture it is, if it is of one.
+        """
         headers = {
             "ETag": f'"{picture.sha256}"',
-            "Cache-Control": self.keep(PINNED if catalog.is_pinned(options.model) else UNPINNED),
+            "Cache-Control": self.keep(PINNED if catalog.is_pinned(wanted) else UNPINNED),
             "X-Likeness-Model": version.ref,
-            "X-Likeness-Seed": generation.header(seed),
             "X-Likeness-SHA256": picture.sha256,
         }
+        if seed is not None:
+            headers["X-Likeness-Seed"] = generation.header(seed)
         if conditional.matches(request.headers.get("if-none-match"), picture.sha256):
             return Response(status_code=304, headers=headers)
-        return Response(picture.data, media_type=CONTENT_TYPES[format], headers=headers)
+        return Response(picture.data, media_type=media_type, headers=headers)
 
     async def stand_in(
         self, kind: identicon.Kind, seed: str, format: PictureFormat, options: FaceOptions, *, retry_after: int = 0

@@ -26,6 +26,7 @@ from app.prefer import Prefer
 from app.provenance import Provenance
 from app.signals import Signals
 from app.trainings import Trainings
+from app.walks import Walks
 from app.workers import Workers
 
 
@@ -47,6 +48,7 @@ class Parts:
     face_cache: FaceCache
     faces: Faces
     addresses: Addresses
+    walks: Walks
     provenance: Provenance
     classification: Classification
     durable: Durable
@@ -77,6 +79,7 @@ FaceCachePart = Annotated[FaceCache, Depends(_part("face_cache"))]
 CredentialsPart = Annotated[Credentials, Depends(_part("credentials"))]
 FacesPart = Annotated[Faces, Depends(_part("faces"))]
 ProvenancePart = Annotated[Provenance, Depends(_part("provenance"))]
+WalksPart = Annotated[Walks, Depends(_part("walks"))]
 AddressesPart = Annotated[Addresses, Depends(_part("addresses"))]
 ClassificationPart = Annotated[Classification, Depends(_part("classification"))]
 DurablePart = Annotated[Durable, Depends(_part("durable"))]

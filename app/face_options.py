@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from app import portrait
+from app import portrait, seeds
+from app.contract.errors import BadOption
 from app.contract.schemas.base import ModelName
 from app.contract.schemas.generate import Edits, PictureFormat, Size, Truncation
 from app.errors import InvalidFields
@@ -14,6 +15,9 @@ from app.identicon import Kind
 
 FORMATS: dict[str, PictureFormat] = {"png": "png", "jpg": "jpeg", "webp": "webp", "avif": "avif"}
 """The extensions of a face's address."""
+
+LONGEST_WALK = 96
+"""Most frames of a walk that is answered at once; longer ones are jobs."""
 
 Fallback = Literal["none"] | Kind
 
@@ -59,11 +63,12 @@ def _edits(value: Any) -> Any:
     return found
 
 
+_EDITS: TypeAdapter[dict[str, float]] = TypeAdapter(Edits)
 Switch = Annotated[bool, BeforeValidator(_switch)]
 
 
-class FaceOptions(BaseModel):
-    """How to draw a face; the query of its address."""
+class DrawingOptions(BaseModel):
+    """How to draw and frame: what the addresses of faces, walks and sheets have in common."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -87,10 +92,6 @@ class FaceOptions(BaseModel):
     scale: Annotated[int, BeforeValidator(_whole)] = Field(
         100, ge=portrait.SMALLEST_SCALE, le=portrait.LARGEST_SCALE, description="Size within the frame, in per cent."
     )
-    fallback: Fallback = Field(
-        "none", description="What to answer while no worker can draw: a stand-in, or `none` for 503."
-    )
-    credentials: Switch = Field(False, description="Whether to sign the file with Content Credentials (C2PA).")
 
     @property
     def portrait(self) -> portrait.Portrait:
@@ -105,7 +106,7 @@ class FaceOptions(BaseModel):
         )
 
     @classmethod
-    def read(cls, items: Iterable[tuple[str, str]]) -> "FaceOptions":
+    def read(cls, items: Iterable[tuple[str, str]]) -> Self:
         """The options that these names and values give.
 
         Raises:
@@ -122,13 +123,72 @@ class FaceOptions(BaseModel):
             raise InvalidFields.of(error, "query") from None
 
 
-def parameters() -> list[dict[str, Any]]:
-    """The options as OpenAPI's query parameters."""
-    schemas = FaceOptions.model_json_schema()["properties"]
+class FaceOptions(DrawingOptions):
+    """The query of a face's address."""
+
+    fallback: Fallback = Field(
+        "none", description="What to answer while no worker can draw: a stand-in, or `none` for 503."
+    )
+    credentials: Switch = Field(False, description="Whether to sign the file with Content Credentials (C2PA).")
+
+
+class WalkOptions(DrawingOptions):
+    """The query of a walk's address."""
+
+    frames: Annotated[int, BeforeValidator(_whole)] = Field(
+        24, ge=2, le=LONGEST_WALK, description="How many pictures the walk has."
+    )
+    fps: Annotated[int, BeforeValidator(_whole)] = Field(12, ge=1, le=60, description="Pictures a second.")
+    loop: Switch = Field(True, description="Whether the walk leads back, so that it can play for ever without a jump.")
+    via: str | None = Field(
+        None, max_length=4000, description="Seeds to visit on the way, joined by commas.", examples=["bob,cat"]
+    )
+
+
+class SheetOptions(DrawingOptions):
+    """The query of a sheet's address."""
+
+    seeds: str = Field(max_length=4000, description="Seeds joined by commas.", examples=["ada,bob,eve"])
+    columns: Annotated[int | None, BeforeValidator(_whole)] = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Pictures in a row. Left out, a square sheet, or a row for each seed's expressions.",
+    )
+    gap: Annotated[int, BeforeValidator(_whole)] = Field(0, ge=0, le=64, description="Pixels between pictures.")
+    expressions: str | None = Field(
+        None,
+        max_length=1000,
+        description="Edits of every seed, joined by semicolons; `neutral` is none of them, and `all` is every "
+        "direction of the model, both ways.",
+        examples=["neutral;smile:2;smile:-1,age:1"],
+    )
+
+
+def parameters(options: type[DrawingOptions]) -> list[dict[str, Any]]:
+    """Options as OpenAPI's query parameters."""
+    whole = options.model_json_schema()
+    schemas, required = whole["properties"], whole.get("required", ())
     texts = {
         "edits": {"type": "string", "examples": ["smile:1.5,age:-2"], "description": schemas["edits"]["description"]}
     }
-    return [{"name": name, "in": "query", "schema": _plain(texts.get(name, schemas[name]))} for name in schemas]
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": _plain(texts.get(name, schemas[name]))}
+        for name in schemas
+    ]
+
+
+def seeds_of(text: str, *, name: str) -> list[str]:
+    """`ada,bob` as canonical seeds. Raises `BadOption` about `name`."""
+    return [seeds.canonical(seed, name=name) for seed in text.split(",")]
+
+
+def edits_of(text: str, *, name: str) -> dict[str, float]:
+    """`smile:1.5,age:-2` as a mapping. Raises `BadOption` about `name`."""
+    try:
+        return _EDITS.validate_python(_edits(text), strict=False)
+    except (ValueError, ValidationError):
+        raise BadOption(name=name, reason="must be edits such as smile:1.5,age:-2") from None
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:

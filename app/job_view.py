@@ -3,13 +3,14 @@
 import asyncio
 import base64
 
+from app import walks
 from app.classification import Classification, Shaping
 from app.contract.jobs import Job
 from app.contract.messages import unpack
 from app.contract.schemas.base import Timing
 from app.contract.schemas.classify import ClassifyResponse
 from app.contract.schemas.generate import GeneratedImage, GenerateResponse
-from app.contract.schemas.jobs import JobProgress, JobUrls, JobView
+from app.contract.schemas.jobs import JobOutput, JobProgress, JobUrls, JobView
 from app.contract.store import Store
 from app.inference import read_scores
 
@@ -17,7 +18,7 @@ INPUT_PIXELS = "pixels"
 """Where the pixels of a classify job lie below its input: uint8 [N, size, size, channels]."""
 
 
-def view(job: Job, *, queue_position: int | None, output: ClassifyResponse | GenerateResponse | None) -> JobView:
+def view(job: Job, *, queue_position: int | None, output: JobOutput | None) -> JobView:
     """The record of a job."""
     base = f"/v1/jobs/{job.id}"
     return JobView(
@@ -42,7 +43,7 @@ class Outputs:
     def __init__(self, store: Store, classification: Classification) -> None:
         self._store, self._classification = store, classification
 
-    async def of(self, job: Job) -> ClassifyResponse | GenerateResponse | None:
+    async def of(self, job: Job) -> JobOutput | None:
         """The answer of a job that has succeeded, or None."""
         if job.output is None:
             return None
@@ -51,6 +52,8 @@ class Outputs:
                 return await self._classified(job)
             case "generate":
                 return await self._generated(job)
+            case walks.JOB_KIND:
+                return walks.answer(job, _timing(job))
             case _:
                 return None
 

@@ -40,6 +40,7 @@ from app.routes import (
     health,
     jobs,
     models,
+    motion,
     presets,
     provenance,
     training,
@@ -48,12 +49,14 @@ from app.routes import (
 from app.signals import Signals
 from app.sweep import Sweep
 from app.trainings import Trainings
+from app.walks import Walks
 from app.webhooks import Webhooks
 from app.workers import Workers
 
 ROUTERS = (
     classify.router,
     generate.router,
+    motion.router,  # before faces, whose path takes any
     faces.router,
     avatars.router,
     embed.router,
@@ -168,6 +171,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             credentials=credentials,
             faces=drawer,
             addresses=addresses,
+            walks=Walks(drawer, codec, store),
             provenance=Provenance(
                 models=catalog,
                 drawer=drawer,

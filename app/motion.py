@@ -5,17 +5,16 @@ The same frames give the same bytes. On 48 faces of 256 pixels WebP takes about 
 
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from PIL import Image
 
 from app.contract.errors import NotInstalled
+from app.contract.schemas.animate import MotionFormat
 from app.portrait import Raster
 from models import images
-
-MotionFormat = Literal["webp", "gif", "mp4"]
 
 CONTENT_TYPES: dict[MotionFormat, str] = {"webp": "image/webp", "gif": "image/gif", "mp4": "video/mp4"}
 
@@ -26,7 +25,7 @@ _MP4_QUALITY = 20  # x264's constant rate factor
 
 
 def encode(
-    frames: Sequence[Raster], *, format: MotionFormat, fps: int, loop: bool, metadata: dict[str, str] | None = None
+    frames: Sequence[Raster], *, format: MotionFormat, fps: int, loop: bool, metadata: Mapping[str, str] | None = None
 ) -> bytes:
     """One file of all frames, which have one size and no opacity.
 

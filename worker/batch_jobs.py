@@ -25,7 +25,7 @@ _EXTENSIONS: dict[images.Format, str] = {"png": "png", "jpeg": "jpg", "webp": "w
 
 
 class BatchJobs:
-    """Runs jobs of the kinds `generate` and `classify`.
+    """Runs jobs of the kinds `generate`, `animate` and `classify`; to a worker, a walk is the pictures of its frames.
 
     Args:
         turns: held while a network runs, so that interactive batches come in between.
@@ -40,7 +40,7 @@ class BatchJobs:
 
     def kinds(self) -> dict[str, Kind]:
         """What a worker with this can do."""
-        return {"generate": self.generate, "classify": self.classify}
+        return {"generate": self.generate, "animate": self.generate, "classify": self.classify}
 
     def generate(self, work: Work) -> dict[str, Any]:
         """Draw the request's `drawings`, encode them, and put them under `jobs/{id}/output/`."""

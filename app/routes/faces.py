@@ -58,7 +58,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     summary="A face by its address",
     response_class=Response,
     responses=RESPONSES,
-    openapi_extra={"parameters": face_options.parameters()},
+    openapi_extra={"parameters": face_options.parameters(FaceOptions)},
 )
 async def get_face(
     request: Request,

@@ -5,10 +5,13 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from app.contract.schemas.animate import AnimateResponse
 from app.contract.schemas.base import Told
 from app.contract.schemas.classify import ClassifyResponse
 from app.contract.schemas.generate import GenerateResponse
 from app.contract.states import JobState
+
+JobOutput = ClassifyResponse | GenerateResponse | AnimateResponse
 
 
 class JobUrls(Told):
@@ -35,7 +38,7 @@ class JobView(Told):
     status: JobState
     queue_position: int | None = Field(description="How many jobs come before it, or null once it has started.")
     progress: JobProgress
-    output: ClassifyResponse | GenerateResponse | None = Field(description="The answer, once it has succeeded.")
+    output: JobOutput | None = Field(description="The answer, once it has succeeded.")
     error: dict[str, Any] | None = Field(description="The problem, once it has failed.")
     attempt: int = Field(description="How often a worker has taken it.")
     created_at: datetime

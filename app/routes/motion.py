@@ -1,0 +1,255 @@
+"""Faces that move: a walk by its address, and longer ones as jobs."""
+
+import asyncio
+import re
+from typing import Annotated, Any
+from urllib.parse import quote, unquote, urlencode
+
+from fastapi import APIRouter, Header, Path, Request, Response
+
+from app import errors, face_options, faces, motion, negotiation, seeds, timing, walks
+from app.contract.errors import (
+    BadOption,
+    Busy,
+    DeadlineExceeded,
+    IdempotencyConflict,
+    InvalidRequest,
+    NotAcceptable,
+    NotFound,
+    NotInstalled,
+    NoWorker,
+    Unauthenticated,
+    UnknownJob,
+    UnknownLabel,
+    UnknownModel,
+    UnknownVersion,
+    WrongKind,
+)
+from app.contract.messages import INFER_QUEUE
+from app.contract.registry import Version
+from app.contract.schemas.animate import AnimateRequest, AnimateResponse, MotionFormat
+from app.contract.schemas.jobs import JobView
+from app.dependencies import (
+    AddressesPart,
+    CatalogPart,
+    DurablePart,
+    IdempotencyKey,
+    InferencePart,
+    OutputsPart,
+    Predictor,
+    Preference,
+    WalksPart,
+)
+from app.face_options import WalkOptions
+from app.idempotency import Claim
+from app.routes.faces import get_face
+from app.routes.jobs import JobId, answer_or_job
+from app.walks import Walk
+
+router = APIRouter(tags=["motion"])
+
+ROUTE = "/v1/animate"
+JSON = "application/json"
+URL_DIGITS = 16
+
+_WALK = re.compile(r"/v1/faces/(?P<first>[^/]+)/to/(?P<last>[^/]+)\.(?P<format>webp|gif|mp4)")
+_FILES: dict[str, Any] = {
+    kind: {"schema": {"type": "string", "format": "binary"}} for kind in motion.CONTENT_TYPES.values()
+}
+_FAILURES = (
+    Unauthenticated,
+    InvalidRequest,
+    BadOption,
+    UnknownLabel,
+    WrongKind,
+    UnknownModel,
+    UnknownVersion,
+    NotInstalled,
+    Busy,
+    NoWorker,
+    DeadlineExceeded,
+)
+
+
+@router.head("/v1/faces/{first:path}/to/{name:path}", include_in_schema=False)
+@router.get(
+    "/v1/faces/{first:path}/to/{name:path}",
+    operation_id="getWalk",
+    summary="A walk between two faces",
+    response_class=Response,
+    responses={
+        200: {"content": _FILES, "description": "The walk."},
+        304: {"description": "The client has these bytes already."},
+        **errors.declared(*_FAILURES),
+    },
+    openapi_extra={"parameters": face_options.parameters(WalkOptions)},
+)
+async def get_walk(
+    request: Request,
+    first: Annotated[str, Path(description="The seed to start from.", examples=["ada"])],
+    name: Annotated[
+        str, Path(description="Where to: a seed, a dot, and `webp`, `gif` or `mp4`.", examples=["eve.webp"])
+    ],
+    models: CatalogPart,
+    drawer: WalksPart,
+    inference: InferencePart,
+    addresses: AddressesPart,
+    caller: Predictor,
+) -> Response:
+    """From one face to another and back, as one moving picture. The same address is the same bytes."""
+    # A seed may hold "/to/" itself, percent-encoded; only in the path as it was sent can that be told apart.
+    found = _WALK.fullmatch(request.scope["raw_path"].decode("ascii", "replace").partition("?")[0])
+    if found is None:
+        return await get_face(request, f"{first}/to/{name}", addresses, caller)
+    options = WalkOptions.read(request.query_params.multi_items())
+    visited = [
+        seeds.canonical(_text(found["first"])),
+        *(face_options.seeds_of(options.via, name="via") if options.via is not None else ()),
+        seeds.canonical(_text(found["last"])),
+    ]
+    version = models.resolve(options.model, kind="generator")
+    stations = faces.plan(
+        version,
+        visited,
+        truncation=options.truncation,
+        label=options.label,
+        edits=options.edits,
+        mix=None if options.mix is None else seeds.canonical(options.mix, name="mix"),
+    )
+    shown = Walk(
+        format=_format(found["format"]),
+        frames=options.frames,
+        fps=options.fps,
+        loop=options.loop,
+        size=options.size,
+        frame=options.portrait,
+    )
+    made = await drawer.draw(version, stations, shown, deadline=inference.deadline())
+    return addresses.respond(
+        request, made.picture, media_type=shown.media_type, version=version, wanted=options.model, seed=None
+    )
+
+
+@router.post(
+    ROUTE,
+    operation_id="animate",
+    summary="Draw a walk between faces",
+    response_model=AnimateResponse,
+    responses={
+        200: {"content": _FILES, "description": "Where the walk is, or the file itself, as `Accept` asks."},
+        202: {"model": JobView, "description": "A durable job was made of the request."},
+        **errors.declared(*_FAILURES, NotAcceptable, IdempotencyConflict),
+    },
+)
+async def animate(
+    asked: AnimateRequest,
+    models: CatalogPart,
+    drawer: WalksPart,
+    inference: InferencePart,
+    durable: DurablePart,
+    outputs: OutputsPart,
+    caller: Predictor,
+    prefer: Preference,
+    accept: Annotated[
+        str | None, Header(description="`application/json`, or the type of the format for the file.")
+    ] = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """A walk from face to face: at once while it is short, as a job with progress up to 600 frames."""
+    began, deadline = asyncio.get_running_loop().time(), inference.deadline()
+    visited = [seeds.canonical(seed, name=f"seeds[{position}]") for position, seed in enumerate(asked.seeds)]
+    version = models.resolve(asked.model, kind="generator")
+    stations = faces.plan(version, visited, truncation=asked.truncation, label=asked.label, edits=asked.edits)
+    shown = Walk(format=asked.format, frames=asked.frames, fps=asked.fps, loop=asked.loop, size=asked.size)
+    if prefer.durable:
+        job = await durable.accept(
+            kind=walks.JOB_KIND,
+            queue=INFER_QUEUE,
+            request=walks.job_request(version, stations, shown),
+            caller=caller,
+            claim=Claim.of(idempotency_key, owner=caller.key, route=ROUTE, body=asked.model_dump_json().encode()),
+        )
+        return await answer_or_job(job, prefer, durable, outputs)
+    if shown.frames > face_options.LONGEST_WALK:
+        raise BadOption(
+            name="frames", reason=f"above {face_options.LONGEST_WALK} make a job: send `Prefer: respond-async`"
+        )
+    if any("," in seed for seed in visited[1:-1]):
+        raise BadOption(name="seeds", reason="between the first and the last have no address when they hold a comma")
+    chosen = negotiation.choose(accept, (JSON, shown.media_type))
+    made = await drawer.draw(version, stations, shown, deadline=deadline)
+    if chosen != JSON:
+        headers = {"X-Likeness-Model": version.ref, "X-Likeness-SHA256": made.picture.sha256}
+        return Response(made.picture.data, media_type=chosen, headers=headers)
+    answer = AnimateResponse(
+        model=version.ref,
+        url=_address(version, visited, asked),
+        content_type=shown.media_type,
+        width=made.picture.width,
+        height=made.picture.height,
+        frames=shown.frames,
+        fps=shown.fps,
+        seconds=shown.seconds,
+        timing=timing.since(began, queue_ms=made.queue_ms, compute_ms=made.compute_ms),
+    )
+    return Response(answer.model_dump_json(), media_type=JSON)
+
+
+@router.get(
+    "/v1/jobs/{job_id}/walk.{extension}",
+    operation_id="getJobWalk",
+    summary="The walk that a job drew",
+    response_class=Response,
+    responses={
+        200: {"content": _FILES, "description": "The walk."},
+        **errors.declared(Unauthenticated, UnknownJob, NotFound, NotInstalled, Busy),
+    },
+)
+async def get_job_walk(
+    job_id: JobId,
+    extension: Annotated[str, Path(description="The format that was asked for.", examples=["webp"])],
+    durable: DurablePart,
+    drawer: WalksPart,
+    caller: Predictor,
+) -> Response:
+    """The file of a finished `animate` job. It is assembled when it is asked for the first time, and never changes."""
+    job = await asyncio.to_thread(durable.get, job_id, caller)
+    walk = walks.of(job)
+    if walk.format != extension:
+        raise NotFound()
+    picture = await drawer.of_job(job, walk)
+    headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{picture.sha256}"'}
+    return Response(picture.data, media_type=walk.media_type, headers=headers)
+
+
+def _address(version: Version, visited: list[str], asked: AnimateRequest) -> str:
+    """Where the same walk is for ever."""
+    query = {
+        "model": f"{version.model}@sha256:{version.digest[:URL_DIGITS]}",
+        "frames": asked.frames,
+        "fps": asked.fps,
+        "loop": None if asked.loop else "false",
+        "via": ",".join(visited[1:-1]) or None,
+        "size": asked.size,
+        "truncation": None if asked.truncation is None else f"{asked.truncation:.12g}",
+        "label": asked.label,
+        "edits": ",".join(f"{name}:{amount:.12g}" for name, amount in asked.edits.items()) or None,
+    }
+    given = {name: value for name, value in query.items() if value is not None}
+    first, last = quote(visited[0], safe=""), quote(visited[-1], safe="")
+    return f"/v1/faces/{first}/to/{last}.{asked.format}?{urlencode(given, safe='@:,')}"
+
+
+def _text(encoded: str) -> str:
+    try:
+        return unquote(encoded, errors="strict")
+    except UnicodeDecodeError:
+        raise BadOption(name="seed", reason="is not UTF-8") from None
+
+
+def _format(extension: str) -> MotionFormat:
+    match extension:
+        case "webp" | "gif" | "mp4":
+            return extension
+        case _:
+            raise BadOption(name="extension", reason="must be one of webp, gif, mp4")
