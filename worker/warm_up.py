@@ -36,15 +36,18 @@ def warm_up(database: Database, loaded: Loaded, *, first: tuple[str, ...]) -> No
     """
     with database.session() as session:
         models = registry.models(session)
+    largest = 0  # a network takes more than its file, so that the next one is guessed from those before
     for model in sorted(models, key=lambda model: (model.name not in first, model.name)):
         digest = model.aliases.get(registry.PRODUCTION)
         if digest is None:
             continue
         version = model.resolve()
-        if version.size_bytes > loaded.free_bytes():
+        free = loaded.free_bytes()
+        if max(version.size_bytes, largest) > free:
             _log.info("left for later, since the memory budget is used", model=model.name)
             continue
         try:
             loaded.engine(digest)
         except LikenessError as error:
             _log.error("a production version cannot be loaded", model=version.ref, detail=error.detail)
+        largest = max(largest, free - loaded.free_bytes())

@@ -60,6 +60,7 @@ def save_generator(path: Path, *, seed: int = 0) -> str:
 
 def make(folder: Path) -> Tiny:
     """Write both checkpoints and their graphs into `folder`, as bundled ones lie."""
+    torch.set_num_threads(1)  # more than one costs more than it brings in networks this small
     made = Tiny(
         folder=folder,
         classifier=save_classifier(folder / "clothing.safetensors"),
