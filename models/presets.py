@@ -31,6 +31,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "faces-64": "Human faces at 64 pixels, the bundled generator.",
     "clothing-gan": "Clothing of a chosen kind, grey, 28 pixels (Fashion-MNIST), the bundled conditional generator.",
     "clothing-gan-tiny": "The same with a small network, to see it learn within minutes.",
+    "pictures-gan": "Your own colour pictures at 64 pixels, a generator without classes.",
 }
 
 PROBE_STEPS = 10
