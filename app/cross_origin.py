@@ -4,7 +4,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-OPEN_PREFIXES = ("/v1/faces/", "/f/", "/avatar/", *(f"/{version}.x/" for version in range(1, 100)))
+OPEN_PREFIXES = ("/v1/faces/", "/v1/sheets.", "/f/", "/avatar/", *(f"/{version}.x/" for version in range(1, 100)))
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "

@@ -24,6 +24,7 @@ from app.inference import Inference
 from app.job_view import Outputs
 from app.prefer import Prefer
 from app.provenance import Provenance
+from app.sheets import Sheets
 from app.signals import Signals
 from app.trainings import Trainings
 from app.walks import Walks
@@ -49,6 +50,7 @@ class Parts:
     faces: Faces
     addresses: Addresses
     walks: Walks
+    sheets: Sheets
     provenance: Provenance
     classification: Classification
     durable: Durable
@@ -79,6 +81,7 @@ FaceCachePart = Annotated[FaceCache, Depends(_part("face_cache"))]
 CredentialsPart = Annotated[Credentials, Depends(_part("credentials"))]
 FacesPart = Annotated[Faces, Depends(_part("faces"))]
 ProvenancePart = Annotated[Provenance, Depends(_part("provenance"))]
+SheetsPart = Annotated[Sheets, Depends(_part("sheets"))]
 WalksPart = Annotated[Walks, Depends(_part("walks"))]
 AddressesPart = Annotated[Addresses, Depends(_part("addresses"))]
 ClassificationPart = Annotated[Classification, Depends(_part("classification"))]

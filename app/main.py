@@ -43,9 +43,11 @@ from app.routes import (
     motion,
     presets,
     provenance,
+    sheets,
     training,
     webhooks,
 )
+from app.sheets import Sheets
 from app.signals import Signals
 from app.sweep import Sweep
 from app.trainings import Trainings
@@ -60,6 +62,7 @@ ROUTERS = (
     faces.router,
     avatars.router,
     embed.router,
+    sheets.router,
     provenance.router,
     jobs.router,
     datasets.router,
@@ -172,6 +175,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             faces=drawer,
             addresses=addresses,
             walks=Walks(drawer, codec, store),
+            sheets=Sheets(drawer),
             provenance=Provenance(
                 models=catalog,
                 drawer=drawer,

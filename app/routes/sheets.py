@@ -1,0 +1,87 @@
+"""Many faces on one picture."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+
+from app import catalog, errors, face_options, sheets
+from app.addresses import PINNED, UNPINNED
+from app.contract.errors import (
+    BadOption,
+    Busy,
+    DeadlineExceeded,
+    InvalidRequest,
+    NoWorker,
+    Unauthenticated,
+    UnknownLabel,
+    UnknownModel,
+    UnknownVersion,
+    WrongKind,
+)
+from app.contract.schemas.generate import CONTENT_TYPES
+from app.dependencies import AddressesPart, CatalogPart, InferencePart, Predictor, SheetsPart
+from app.face_options import FORMATS, SheetOptions
+
+router = APIRouter(tags=["faces"])
+
+_FILES: dict[str, Any] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES.values()}
+
+
+@router.head("/v1/sheets.{extension}", include_in_schema=False)
+@router.get(
+    "/v1/sheets.{extension}",
+    operation_id="getSheet",
+    summary="A sheet of faces",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {**_FILES, "application/json": {"schema": {"type": "object"}}},
+            "description": "The sheet, or its atlas.",
+        },
+        304: {"description": "The client has these bytes already."},
+        **errors.declared(
+            Unauthenticated,
+            InvalidRequest,
+            BadOption,
+            UnknownLabel,
+            WrongKind,
+            UnknownModel,
+            UnknownVersion,
+            Busy,
+            NoWorker,
+            DeadlineExceeded,
+        ),
+    },
+    openapi_extra={"parameters": face_options.parameters(SheetOptions)},
+)
+async def get_sheet(
+    request: Request,
+    extension: Annotated[str, Path(description="png, jpg, webp or avif; json for the atlas.", examples=["png"])],
+    models: CatalogPart,
+    drawer: SheetsPart,
+    inference: InferencePart,
+    addresses: AddressesPart,
+    _caller: Predictor,
+) -> Response:
+    """Faces in rows: several seeds, or each seed with the expressions that are asked for."""
+    if extension not in FORMATS and extension != "json":
+        raise BadOption(name="extension", reason=f"must be one of {', '.join((*FORMATS, 'json'))}")
+    options = SheetOptions.read(request.query_params.multi_items())
+    version = models.resolve(options.model, kind="generator")
+    planned = sheets.plan(version, options)
+    if extension == "json":
+        atlas = planned.atlas(f"/v1/sheets.png?{request.url.query}")
+        kept = addresses.keep(PINNED if catalog.is_pinned(options.model) else UNPINNED)
+        headers = {"Cache-Control": kept, "X-Likeness-Model": version.ref}
+        return Response(json.dumps(atlas, ensure_ascii=False), media_type="application/json", headers=headers)
+    format = FORMATS[extension]
+    made = await drawer.draw(version, planned, options, format=format, deadline=inference.deadline())
+    return addresses.respond(
+        request,
+        made.picture,
+        media_type=CONTENT_TYPES[format],
+        version=version,
+        wanted=options.model,
+        seed=None,
+    )
