@@ -1,7 +1,7 @@
 """The process that judges and exports what was trained: `python -m worker.finishing_child FOLDER DESCRIPTOR PARENT`.
 
 The candidate is loaded from the very file that will be served and asked about the held-out pictures; so is its rival,
-the version in production, when one is given. The export is checked against torch before anyone is served from it.
+the version in production, when one is given. An export is checked against torch before anyone is served from it.
 """
 
 import sys
@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
+import torch
 
 from models import checkpoint, evaluate_classifier, export
+from models.predict import predict
 from worker import child, reports
 
 MOST_DRAWN = 2_000  # of a generator, which is judged by pictures that it draws
@@ -34,12 +34,13 @@ def finish(request: dict[str, Any], folder: Path, pipe: reports.Pipe) -> None:
                 found[name] = judge(loaded, pictures)
             except ValueError as error:  # no held-out pictures, or other classes: then there is no figure
                 found["why"].append(str(error).rstrip("."))
-    try:
-        apart = export.export(folder / request["checkpoint"], folder / GRAPH)
-        check_sanity(folder / GRAPH, candidate.header)
-        found["onnx"], found["apart"] = GRAPH, apart
-    except export.ExportDiffers as error:
-        found["why"].append(f"{str(error).rstrip('.')}; it is served by torch instead")
+    if request["export"]:
+        try:
+            found["apart"] = export.export(folder / request["checkpoint"], folder / GRAPH)
+            found["onnx"] = GRAPH
+        except export.ExportDiffers as error:
+            found["why"].append(f"{str(error).rstrip('.')}; it is served by torch instead")
+    check_sanity(candidate)
     pipe.tell(reports.Result(values=found))
 
 
@@ -58,14 +59,25 @@ def judge(loaded: checkpoint.Checkpoint, pictures: Path) -> dict[str, float]:
     return {**figures, "frechet_floor": float(found["floor"]["frechet"]), "count": float(found["count"])}
 
 
-def check_sanity(graph: Path, header: checkpoint.Header) -> None:
-    """Raise `ValueError` unless the graph answers random input with finite and differing values."""
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    out = np.asarray(session.run(None, export.example(header, batch=4, seed=1))[0])
-    if not np.isfinite(out).all():
+def check_sanity(loaded: checkpoint.Checkpoint) -> None:
+    """Raise `ValueError` unless the network answers random input with finite and differing values."""
+    out = _answers(loaded).float()
+    if not torch.isfinite(out).all():
         raise ValueError("the network's output is not a number")
-    if (out == out.flat[0]).all():
+    if bool((out == out.flatten()[0]).all()):
         raise ValueError("the network answers everything with one value")
+
+
+@torch.no_grad()
+def _answers(loaded: checkpoint.Checkpoint) -> torch.Tensor:
+    network: Any = checkpoint.build(loaded)
+    random = torch.Generator().manual_seed(0)
+    if loaded.header.kind == "classifier":
+        side, channels = loaded.header.input["size"], loaded.header.input["channels"]
+        return predict(network, torch.randint(0, 256, (4, channels, side, side), generator=random).to(torch.uint8))
+    latents = torch.randn(4, loaded.header.network["latent_size"], generator=random)
+    drawn: torch.Tensor = network.sample(latents, torch.zeros(4).long() if loaded.header.labels else None)
+    return drawn
 
 
 def _rival(request: dict[str, Any], folder: Path) -> checkpoint.Checkpoint | None:

@@ -29,6 +29,7 @@ class Publishing:
 
     Args:
         common: what every child is asked besides its task.
+        export: whether serving workers run ONNX graphs.
         lease_seconds: a worker silent for longer has lost its job.
     """
 
@@ -40,6 +41,7 @@ class Publishing:
         *,
         serving: ServingCheck,
         common: Mapping[str, Any],
+        export: bool,
         lease_seconds: float,
     ) -> None:
         self._database = database
@@ -47,6 +49,7 @@ class Publishing:
         self._redis = client
         self._serving = serving
         self._common = dict(common)
+        self._export = export
         self._lease_seconds = lease_seconds
 
     def publish(
@@ -106,6 +109,7 @@ class Publishing:
         """What the finishing child found; it is tried again when it dies of something else than the checkpoint."""
         asked = {
             **self._common,
+            "export": self._export,
             "pictures": "pictures.zip",
             "checkpoint": CHECKPOINT,
             "rival": RIVAL if rival else None,

@@ -50,7 +50,8 @@ def serve(settings: Settings, *, name: str) -> int:
     ):
         wait_for_schema(database)
         store = Store(settings.store, settings.store_options)
-        common = {"threads": settings.train_threads or max(1, cores.available() - 1), "niceness": settings.train_niceness}
+        threads = settings.train_threads or max(1, cores.available() - 1)
+        common = {"threads": threads, "niceness": settings.train_niceness}
         lease_seconds = settings.lease_seconds
         table = PresetTable(database, folder=folder, common=common, lease_seconds=lease_seconds)
         publishing = Publishing(
@@ -59,6 +60,7 @@ def serve(settings: Settings, *, name: str) -> int:
             client,
             serving=ServingCheck(settings, client),
             common=common,
+            export=settings.cpu_engine == "onnx",
             lease_seconds=lease_seconds,
         )
         trainings = Training(
