@@ -1,11 +1,12 @@
 """From a digest to an engine: the files, then ONNX Runtime on a CPU where there is a graph, else torch."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from app.contract.errors import BadCheckpoint
 from models import checkpoint, styles
 from worker.checkpoints import Checkpoints, Files
-from worker.classifier import Classifier
+from worker.classifier import Classifier, Explainer
 from worker.engine import Engine, Network
 from worker.generator import Generator
 from worker.onnx_network import OnnxNetwork
@@ -59,19 +60,21 @@ class Loader:
         return engine
 
     def _build(self, files: Files, header: checkpoint.Header) -> Engine:
-        network, size = self._network(files), files.size_bytes
-        if header.kind == "generator":
-            return Generator(files.digest, weights_bytes=size, styles=styles.read(files.checkpoint), network=network)
-        return Classifier(
-            files.digest, weights_bytes=size, header=header, network=network, explainer=lambda: self._torch(files)
-        )
-
-    def _network(self, files: Files) -> Network:
         if self._prefer_onnx and files.onnx is not None:
-            return OnnxNetwork(files.onnx, digest=files.digest, threads=self._threads)
-        return self._torch(files)
+            onnx = OnnxNetwork(files.onnx, digest=files.digest, threads=self._threads)
+            # One thread: a heat map is a small job, and waiting threads of OpenMP keep cores that others need.
+            return _engine(files, header, onnx, explainer=lambda: self._torch(files, threads=1))
+        torch = self._torch(files, threads=self._threads)
+        return _engine(files, header, torch, explainer=lambda: torch)
 
-    def _torch(self, files: Files) -> "TorchNetwork":
+    def _torch(self, files: Files, *, threads: int) -> "TorchNetwork":
         from worker.torch_network import TorchNetwork
 
-        return TorchNetwork(files.checkpoint, device=self.device, threads=self._threads)
+        return TorchNetwork(files.checkpoint, device=self.device, threads=threads)
+
+
+def _engine(files: Files, header: checkpoint.Header, network: Network, *, explainer: Callable[[], Explainer]) -> Engine:
+    if header.kind == "generator":
+        read = styles.read(files.checkpoint)
+        return Generator(files.digest, weights_bytes=files.size_bytes, styles=read, network=network)
+    return Classifier(files.digest, weights_bytes=files.size_bytes, header=header, network=network, explainer=explainer)

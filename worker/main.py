@@ -5,6 +5,7 @@ hand finish, queues the durable job at hand again, and ends with exit code 0.
 """
 
 import argparse
+import os
 import signal
 import socket
 import sys
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # While networks load, and until Celery has a handler of its own, SIGTERM ends the process at once but in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    # Read by OpenMP when torch is imported: threads that wait sleep, rather than spin on cores that others need.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     settings = Settings()
     name = options.name or f"{options.queue}-{socket.gethostname()}"
     logs.configure(level=settings.log_level, style=settings.log_format, worker=name)
