@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy.exc
 
 from app import signals
+from app.background import Background
 from app.contract import registry
 from app.contract.database import Database
 from app.contract.errors import UnknownModel, WrongKind
@@ -31,19 +32,17 @@ class Catalog:
         self._database = database
         self._defaults: dict[Kind, str] = {"classifier": classifier, "generator": generator}
         self._models: dict[str, Model] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task: Background | None = None
 
     async def start(self, wakes: signals.Signals) -> None:
         """Read the registry now, and from then on whenever it changes."""
         await asyncio.to_thread(self.refresh)
-        self._task = asyncio.create_task(self._follow(wakes))
+        self._task = Background(self._follow(wakes))
 
     async def stop(self) -> None:
         """Follow no more."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task.stop()
 
     def refresh(self) -> None:
         """Read the registry. Raises what SQLAlchemy raises."""

@@ -15,6 +15,7 @@ import pydantic
 import redis.asyncio
 import redis.exceptions
 
+from app.background import Background
 from app.contract.errors import BrokerUnavailable, DeadlineExceeded, LikenessError, NoWorker, WorkerLost, from_code
 from app.contract.messages import (
     CLASSIFY_TASK,
@@ -58,7 +59,7 @@ class Dispatcher:
         self._process = secrets.token_hex(6)
         self._outstanding: dict[str, _Outstanding] = {}
         self._number = 0
-        self._reader: asyncio.Task[None] | None = None
+        self._reader: Background | None = None
         self._again: set[asyncio.Task[None]] = set()
 
     @property
@@ -68,14 +69,14 @@ class Dispatcher:
 
     def start(self) -> None:
         """Begin to read replies."""
-        self._reader = asyncio.create_task(self._read())
+        self._reader = Background(self._read())
 
     async def stop(self) -> None:
         """Read no more."""
-        tasks = [task for task in (self._reader, *self._again) if task is not None]
-        for task in tasks:
+        for task in self._again:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._reader is not None:
+            await self._reader.stop()
 
     def next_id(self) -> str:
         """An identity for a batch of this process."""

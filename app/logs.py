@@ -16,8 +16,10 @@ def configure(*, level: str, style: Literal["text", "json"]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for noisy in ("celery", "kombu", "amqp", "alembic", "PIL", "asyncio", "python_multipart"):
+    for noisy in ("celery", "kombu", "amqp", "alembic", "PIL", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    # It warns of every body that it cannot read, which is the client's affair and in the answer.
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 class _Person(logging.Formatter):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import redis.asyncio
 import redis.exceptions
 
+from app.background import Background
 from app.contract.messages import EVENTS_CHANNEL, REGISTRY_CHANNEL, WORKERS_CHANNEL
 
 _PAUSE_SECONDS = 0.5
@@ -26,18 +27,16 @@ class Signals:
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
         self._sleepers: dict[str, set[asyncio.Event]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._task: Background | None = None
 
     def start(self) -> None:
         """Begin to listen."""
-        self._task = asyncio.create_task(self._listen())
+        self._task = Background(self._listen())
 
     async def stop(self) -> None:
         """Stop listening."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task.stop()
 
     @contextlib.contextmanager
     def sleeper(self, channel: str) -> Iterator[asyncio.Event]:

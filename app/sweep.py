@@ -1,11 +1,11 @@
 """Looks for what got lost, in every api process: messages of queued jobs, and jobs whose worker is silent."""
 
 import asyncio
-import contextlib
 import logging
 
 import sqlalchemy.exc
 
+from app.background import Background
 from app.contract import jobs
 from app.contract.database import Database
 from app.contract.errors import WorkerLost
@@ -24,18 +24,16 @@ class Sweep:
         self._pause = settings.sweep_seconds
         self._silent = max(settings.lease_seconds, settings.sweep_seconds)
         self._max_attempts = settings.max_attempts
-        self._task: asyncio.Task[None] | None = None
+        self._task: Background | None = None
 
     def start(self) -> None:
         """Sweep now, and from then on regularly."""
-        self._task = asyncio.create_task(self._run())
+        self._task = Background(self._run())
 
     async def stop(self) -> None:
         """Sweep no more."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task.stop()
 
     async def sweep(self) -> None:
         """Take lost jobs away from silent workers, then send what waits without a message."""

@@ -14,6 +14,7 @@ import redis.asyncio
 import redis.exceptions
 
 from app import signals
+from app.background import Background
 from app.contract.messages import WORKER_TTL_SECONDS, WORKERS_CHANNEL, WORKERS_KEY, WorkerReport, WorkerState
 
 POLL_SECONDS = 1.0
@@ -42,20 +43,18 @@ class Workers:
         self._on_restart, self._on_poll = on_restart, on_poll
         self._boots: dict[str, str] = {}
         self._returning: dict[str, float] = {}  # workers of a new boot that are not ready yet, and when they were seen
-        self._task: asyncio.Task[None] | None = None
+        self._task: Background | None = None
         self.reports: tuple[WorkerReport, ...] = ()
 
     async def start(self) -> None:
         """Look once, and from then on each second."""
         await self.look()
-        self._task = asyncio.create_task(self._watch())
+        self._task = Background(self._watch())
 
     async def stop(self) -> None:
         """Look no more."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task.stop()
 
     def ready(self, queue: str) -> bool:
         """Whether some worker takes what is put into `queue`."""
