@@ -22,6 +22,7 @@ from app.face_cache import FaceCache
 from app.faces import Faces
 from app.inference import Inference
 from app.job_view import Outputs
+from app.oip import Interpreter
 from app.prefer import Prefer
 from app.provenance import Provenance
 from app.sheets import Sheets
@@ -49,6 +50,7 @@ class Parts:
     face_cache: FaceCache
     faces: Faces
     addresses: Addresses
+    interpreter: Interpreter
     walks: Walks
     sheets: Sheets
     provenance: Provenance
@@ -82,6 +84,7 @@ CredentialsPart = Annotated[Credentials, Depends(_part("credentials"))]
 FacesPart = Annotated[Faces, Depends(_part("faces"))]
 ProvenancePart = Annotated[Provenance, Depends(_part("provenance"))]
 SheetsPart = Annotated[Sheets, Depends(_part("sheets"))]
+InterpreterPart = Annotated[Interpreter, Depends(_part("interpreter"))]
 WalksPart = Annotated[Walks, Depends(_part("walks"))]
 AddressesPart = Annotated[Addresses, Depends(_part("addresses"))]
 ClassificationPart = Annotated[Classification, Depends(_part("classification"))]

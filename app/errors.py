@@ -106,14 +106,16 @@ def problem(error: errors.LikenessError) -> Problem:
     )
 
 
-def response(error: errors.LikenessError, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer to a request that failed with `error`."""
+def response(
+    error: errors.LikenessError, headers: Mapping[str, str] | None = None, *, also: Mapping[str, str] | None = None
+) -> Response:
+    """The answer to a request that failed with `error`; `also` are members that another protocol wants beside ours."""
     sent = {"Cache-Control": "no-store", **(headers or {})}
     if isinstance(error, errors.Busy):
         sent["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.Unauthenticated):
         sent["WWW-Authenticate"] = "Bearer"
-    body = problem(error).model_dump(mode="json", exclude_none=True)
+    body = {**problem(error).model_dump(mode="json", exclude_none=True), **(also or {})}
     return Response(json.dumps(body), status_code=status(error), headers=sent, media_type=MEDIA_TYPE)
 
 

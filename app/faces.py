@@ -74,6 +74,7 @@ class Faces:
         deadline: float,
         frame: Portrait = portrait.PLAIN,
         signed: bool = False,
+        quality: int | None = None,
     ) -> list[Made]:
         """The pictures in the order of the drawings.
 
@@ -85,13 +86,14 @@ class Faces:
             deadline: time of the event loop by which they must be there.
             frame: how to frame them.
             signed: whether the files carry Content Credentials.
+            quality: of the encoder, 1 to 100, or None for the usual.
 
         Raises:
             LikenessError: one of them cannot be had.
         """
 
         async def one(drawing: Drawing) -> Made:
-            key = _key("face", version, [drawing], format, size or version.size, asdict(frame), signed)
+            key = _key("face", version, [drawing], format, size or version.size, asdict(frame), signed, quality)
 
             async def make() -> Made:
                 answer = await self._inference.draw(version, [drawing], deadline=deadline)
@@ -100,7 +102,7 @@ class Faces:
                 def finish() -> Picture:
                     framed = portrait.frame(drawn, frame, size=size, opaque=format == "jpeg")
                     told = marks.metadata(version, drawing, frame)
-                    data = portrait.encode(framed, format=format, metadata=told)
+                    data = portrait.encode(framed, format=format, metadata=told, quality=quality)
                     if signed:
                         data = self._credentials.sign(
                             data,

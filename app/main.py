@@ -27,6 +27,7 @@ from app.faces import Faces
 from app.inference import Inference
 from app.job_view import Outputs
 from app.logs import configure
+from app.oip import Interpreter
 from app.provenance import Provenance
 from app.publisher import Publisher
 from app.request_ids import RequestIds
@@ -41,6 +42,8 @@ from app.routes import (
     jobs,
     models,
     motion,
+    oip,
+    openai_images,
     presets,
     provenance,
     sheets,
@@ -58,6 +61,8 @@ from app.workers import Workers
 ROUTERS = (
     classify.router,
     generate.router,
+    openai_images.router,
+    oip.router,
     motion.router,  # before faces, whose path takes any
     faces.router,
     avatars.router,
@@ -174,6 +179,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             credentials=credentials,
             faces=drawer,
             addresses=addresses,
+            interpreter=Interpreter(inference, codec, most_images=settings.max_images_per_request),
             walks=Walks(drawer, codec, store),
             sheets=Sheets(drawer),
             provenance=Provenance(

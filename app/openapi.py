@@ -8,6 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.contract.schemas.base import Problem
 from app.contract.schemas.classify import ClassifyRequest
+from app.contract.schemas.oip import InferRequest
 
 ABOUT: dict[str, Any] = {
     "title": "Likeness",
@@ -44,7 +45,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         separate_input_output_schemas=False,
     )
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
-    for record in (ClassifyRequest, Problem):
+    for record in (ClassifyRequest, InferRequest, Problem):
         schema = record.model_json_schema(ref_template=_REFERENCE)
         schemas |= schema.pop("$defs", {}) | {record.__name__: schema}
     for unused in ("HTTPValidationError", "ValidationError"):

@@ -81,8 +81,8 @@ def frame(raster: Raster, portrait: Portrait, *, size: int | None = None, opaque
     return Raster(image.tobytes(), image.width, image.height, channels[image.mode])
 
 
-def encode(raster: Raster, *, format: images.Format, metadata: Mapping[str, str]) -> bytes:
-    """The file of a picture that has its size and frame already."""
+def encode(raster: Raster, *, format: images.Format, metadata: Mapping[str, str], quality: int | None = None) -> bytes:
+    """The file of a picture that has its size and frame already; `quality` as for `models.images.encode`."""
     return images.encode(
         raster.pixels,
         width=raster.width,
@@ -90,6 +90,7 @@ def encode(raster: Raster, *, format: images.Format, metadata: Mapping[str, str]
         channels=raster.channels,
         format=format,
         metadata=metadata,
+        quality=quality,
     )
 
 

@@ -8,11 +8,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from app import errors, pages, seeds
+from app import errors, pages, public_address, seeds
 from app.contract.errors import BadOption, InvalidRequest, NotAcceptable, NotFound, Unauthenticated, UnknownModel
 from app.contract.schemas.embed import OEmbed
 from app.contract.schemas.generate import SMALLEST_SIZE
-from app.contract.settings import Settings
 from app.dependencies import CatalogPart, Predictor, SettingsPart
 from app.face_options import FORMATS, FaceOptions
 
@@ -74,7 +73,9 @@ async def frame(
         given = [*((name, value) for name, value in given if name != "fallback"), ("fallback", "identicon")]
     text = _PAGE.format(
         title=html.escape(seed),
-        oembed=html.escape(f"/oembed?url={quote(f'{_base(settings, request)}{_here(request)}', safe='')}"),
+        oembed=html.escape(
+            f"/oembed?url={quote(f'{public_address.base(settings, request)}{_here(request)}', safe='')}"
+        ),
         picture=html.escape(f"/v1/faces/{quote(seed, safe='')}.webp?{urlencode(given)}"),
         size=size,
         alt=html.escape(alt),
@@ -107,7 +108,7 @@ async def oembed(
     """oEmbed for faces (a photo) and framed pages (rich). Nothing is drawn."""
     if format != "json":
         raise NotAcceptable(offered="format=json")
-    base = _base(settings, request)
+    base = public_address.base(settings, request)
     try:
         asked = urlsplit(url)
     except ValueError:
@@ -135,11 +136,6 @@ def _iframe(address: str, *, size: int, title: str) -> str:
         f'<iframe src="{html.escape(address)}" width="{size}" height="{size}" title="{html.escape(title)}" '
         'loading="lazy" style="border:0"></iframe>'
     )
-
-
-def _base(settings: Settings, request: Request) -> str:
-    """Scheme and host that clients use."""
-    return settings.public_url.rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
 
 
 def _here(request: Request) -> str:
