@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.classifier import Classifier
 
@@ -20,5 +20,29 @@ def heat_map(network: Classifier, x: Tensor, classes: Tensor) -> Tensor:
         logit = network.head(maps).gather(1, classes[:, None]).sum()
         (gradient,) = torch.autograd.grad(logit, maps)
     support = (gradient.mean((2, 3), keepdim=True) * maps.detach()).sum(1, keepdim=True).relu()
+    return _enlarged(support, x)
+
+
+def has_closed_form(network: Classifier) -> bool:
+    """Whether the logits are one dense layer on averaged maps, so that `likeliest` explains the network."""
+    return network.config.family == "residual" and not network.config.head
+
+
+def likeliest(network: Classifier, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits [N, classes] and the likeliest class' heat map [N, H, W], without a gradient and so fit for export.
+
+    Where a dense layer W follows the average over space, the gradient of logit c over map k is W_ck / (h w) everywhere,
+    and the constant falls out with the maximum (Zhou et al. 2016).
+    """
+    maps = network.features((x - network.mean) / network.std)
+    logits = network.head(maps)
+    dense = network.head[-1]
+    assert isinstance(dense, nn.Linear)
+    weight = dense.weight[logits.argmax(1)]  # [N, K]
+    support = (weight[:, :, None, None] * maps).sum(1, keepdim=True).relu()
+    return logits, _enlarged(support, x)
+
+
+def _enlarged(support: Tensor, x: Tensor) -> Tensor:
     large = F.interpolate(support, x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
     return large / large.amax((1, 2), keepdim=True).clamp(min=1e-12)

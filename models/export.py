@@ -3,8 +3,10 @@
 Bytes go in and bytes come out, so that a serving worker does no arithmetic of its own:
 
     classifier    pixels uint8 [N, H, W, C]                      -> logits float32 [N, classes], calibrated
+                                                                    heat uint8 [N, H, W], for the likeliest class
     generator     styles float32 [N, stages, style_size]         -> pixels uint8 [N, H, W, C]
 
+The heat map is there for networks that `models.explain.likeliest` explains, for nearly nothing beside the logits.
 A generator's graph begins at the styles, where truncation, edits, mixing and walks have been applied; the small
 mapping network in front of them runs elsewhere, one row at a time. The graph carries the checkpoint's header and
 digest in its metadata. Before it is written it is checked against torch, and shown to give the same bytes for an
@@ -26,7 +28,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models import checkpoint
+from models import checkpoint, explain
+from models.classifier import Classifier
+from models.gan import Generator
 
 OPSET = 20
 CHECKED_BATCHES = (1, 5, 64)
@@ -66,7 +70,9 @@ def check(content: bytes, graph: nn.Module, header: checkpoint.Header) -> float:
     for batch in CHECKED_BATCHES:
         inputs = example(header, batch=batch, seed=batch)
         with torch.no_grad():
-            expected = graph(*(torch.from_numpy(value) for value in inputs.values())).numpy().astype(np.float64)
+            outputs = graph(*(torch.from_numpy(value) for value in inputs.values()))
+        # A heat map is left out: divided by its own maximum, an empty one may differ without bounds.
+        expected = (outputs[0] if isinstance(outputs, tuple) else outputs).numpy().astype(np.float64)
         found = session.run(None, inputs)[0]
         worst = max(worst, float(np.abs(expected - found).max()))
         last = session.run(None, {name: value[-1:] for name, value in inputs.items()})[0]
@@ -88,37 +94,44 @@ def example(header: checkpoint.Header, *, batch: int, seed: int) -> dict[str, ND
 
 
 class ClassifierGraph(nn.Module):
-    """pixels uint8 [N, H, W, C] -> logits float32 [N, classes] divided by the temperature."""
+    """pixels uint8 [N, H, W, C] -> logits float32 [N, classes] divided by the temperature, and a heat map if cheap."""
 
-    def __init__(self, network: nn.Module, temperature: float) -> None:
+    def __init__(self, network: Classifier, temperature: float) -> None:
         super().__init__()
         self.network, self.temperature = network, temperature
+        self.outputs = ["logits", "heat"] if explain.has_closed_form(network) else ["logits"]
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        logits: Tensor = self.network(pixels.permute(0, 3, 1, 2).float() / 255)
-        return logits / self.temperature
+    def forward(self, pixels: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        x = pixels.permute(0, 3, 1, 2).float() / 255
+        if len(self.outputs) == 1:
+            logits: Tensor = self.network(x)
+            return logits / self.temperature
+        logits, heat = explain.likeliest(self.network, x)
+        return logits / self.temperature, (heat * 255).round().to(torch.uint8)
 
 
 class GeneratorGraph(nn.Module):
     """styles float32 [N, stages, style_size] -> pixels uint8 [N, H, W, C]."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: Generator) -> None:
         super().__init__()
         self.network = network
+        self.outputs = ["pixels"]
 
     def forward(self, styles: Tensor) -> Tensor:
-        drawn: Tensor = self.network.synthesis(styles)  # type: ignore[operator]
+        drawn = self.network.synthesis(styles)
         return ((drawn + 1) * 127.5).round().clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8)
 
 
-def _graph(loaded: checkpoint.Checkpoint) -> nn.Module:
+def _graph(loaded: checkpoint.Checkpoint) -> ClassifierGraph | GeneratorGraph:
     network = checkpoint.build(loaded)
-    if loaded.header.kind == "classifier":
+    if isinstance(network, Classifier):
         return ClassifierGraph(network, loaded.header.calibration.get("temperature", 1.0)).eval()
+    assert isinstance(network, Generator)
     return GeneratorGraph(network).eval()
 
 
-def _to_onnx(graph: nn.Module, header: checkpoint.Header, *, digest: str) -> bytes:
+def _to_onnx(graph: ClassifierGraph | GeneratorGraph, header: checkpoint.Header, *, digest: str) -> bytes:
     # A batch of two, because one would be taken for a constant.
     inputs = {name: torch.from_numpy(value) for name, value in example(header, batch=2, seed=0).items()}
     batch = torch.export.Dim("batch", min=1, max=4096)
@@ -131,7 +144,7 @@ def _to_onnx(graph: nn.Module, header: checkpoint.Header, *, digest: str) -> byt
             dynamo=True,
             dynamic_shapes={name: {0: batch} for name in inputs},
             input_names=list(inputs),
-            output_names=["logits" if header.kind == "classifier" else "pixels"],
+            output_names=graph.outputs,
             opset_version=OPSET,
             external_data=False,
             verbose=False,

@@ -15,15 +15,15 @@ from worker.halving import halving
 class Explainer(Protocol):
     """A network that can say where it looked."""
 
-    def heat_maps(self, pixels: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.uint8]:
-        """Heat maps [N, H, W] of pictures [N, H, W, C] for one class each."""
+    def heat_maps(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Heat maps [N, H, W] of pictures [N, H, W, C], each for its likeliest class."""
 
 
 class Classifier(Engine):
     """A classifier.
 
     Args:
-        explainer: makes the network for heat maps, which needs torch; called when the first one is wanted.
+        explainer: gives the network for heat maps, which may need torch; called when the first one is wanted.
     """
 
     kind = "classifier"
@@ -55,14 +55,11 @@ class Classifier(Engine):
     def explain(self, pixels: NDArray[np.uint8], positions: Sequence[int]) -> NDArray[np.uint8]:
         if not all(0 <= position < len(pixels) for position in positions):
             raise BadOption(name="explain", reason=f"names a picture beyond the {len(pixels)} that were sent")
-        chosen = pixels[list(positions)]
-        likeliest = self._network.logits(chosen).argmax(1)
+        if not positions:
+            return np.zeros((0, *self._shape[:2]), np.uint8)
         if self._explainer is None:
             self._explainer = self._make_explainer()
-        heat_maps = self._explainer.heat_maps
-        # One by one: a gradient holds every activation, and heat maps are rare.
-        maps = [heat_maps(chosen[i : i + 1], [int(likeliest[i])]) for i in range(len(chosen))]
-        return np.concatenate(maps) if maps else np.zeros((0, *self._shape[:2]), np.uint8)
+        return halving(self._explainer.heat_maps, pixels[list(positions)])
 
     def warm_up(self, largest: int) -> None:
         for count in ladder(largest):

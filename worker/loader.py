@@ -62,8 +62,9 @@ class Loader:
     def _build(self, files: Files, header: checkpoint.Header) -> Engine:
         if self._prefer_onnx and files.onnx is not None:
             onnx = OnnxNetwork(files.onnx, digest=files.digest, threads=self._threads)
-            # One thread: a heat map is a small job, and waiting threads of OpenMP keep cores that others need.
-            return _engine(files, header, onnx, explainer=lambda: self._torch(files, threads=1))
+            # Where a heat map needs a gradient, torch makes it: on one thread, since that is a small job.
+            explainer = (lambda: onnx) if onnx.explains else (lambda: self._torch(files, threads=1))
+            return _engine(files, header, onnx, explainer=explainer)
         torch = self._torch(files, threads=self._threads)
         return _engine(files, header, torch, explainer=lambda: torch)
 

@@ -4,7 +4,6 @@ This module imports torch, so it is imported only when one of its networks is ne
 and a quarter of a gigabyte from a worker that runs on ONNX Runtime.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +38,12 @@ class TorchNetwork:
             levels = ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
             return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
-    def heat_maps(self, pixels: NDArray[np.uint8], classes: Sequence[int]) -> NDArray[np.uint8]:
-        """Where the network looked for `classes` [N] in pictures [N, H, W, C]: uint8 [N, H, W]."""
-        maps = explain.heat_map(self._network, self._pictures(pixels), torch.tensor(classes, device=self._on))
+    def heat_maps(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Where the network looked for the likeliest class of pictures [N, H, W, C]: uint8 [N, H, W]."""
+        pictures = self._pictures(pixels)
+        with torch.inference_mode():
+            likeliest = self._network(pictures).argmax(1)
+        maps = explain.heat_map(self._network, pictures, likeliest.clone())
         return (maps * 255).round().to(torch.uint8).cpu().numpy()
 
     def _pictures(self, pixels: NDArray[np.uint8]) -> torch.Tensor:

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 import torch
 
-from models import checkpoint, export, gan
+from models import checkpoint, explain, export, gan
 from models.classifier import Classifier, NetworkConfig
 from models.predict import predict
 
@@ -47,6 +47,28 @@ def test_a_classifier_takes_raw_bytes_and_gives_calibrated_logits(classifier: Pa
     (logits,) = session(classifier).run(["logits"], {"pixels": pixels})
     expected = predict(checkpoint.build(loaded), torch.from_numpy(pixels).permute(0, 3, 1, 2)) / 0.5
     np.testing.assert_allclose(logits, expected.numpy(), atol=1e-4)
+
+
+def test_the_heat_map_is_that_of_the_likeliest_class(classifier: Path) -> None:
+    network = checkpoint.build(checkpoint.load(classifier))
+    assert isinstance(network, Classifier)
+    pixels = np.random.default_rng(1).integers(0, 256, (5, 12, 12, 1), dtype=np.uint8)
+    logits, heat = session(classifier).run(["logits", "heat"], {"pixels": pixels})
+    x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+    expected = (explain.heat_map(network, x, torch.from_numpy(logits).argmax(1)) * 255).round()
+    assert heat.dtype == np.uint8
+    assert expected.any()
+    assert np.abs(heat - expected.numpy()).max() <= 1
+
+
+def test_a_network_whose_heat_map_needs_a_gradient_has_none_in_its_graph(tmp_path: Path) -> None:
+    config = NetworkConfig(family="plain", widths=(4,), blocks=(1,), size=8, classes=3)
+    header = {"input": {"size": 8, "channels": 1}, "labels": ("a", "b", "c")}
+    path = tmp_path / "plain.safetensors"
+    weights = Classifier(config).state_dict()
+    checkpoint.save(path, kind="classifier", network=asdict(config), weights=weights, header=header)
+    export.export(path, path.with_suffix(".onnx"))
+    assert [output.name for output in session(path).get_outputs()] == ["logits"]
 
 
 def test_a_generator_takes_styles_and_gives_bytes(generator: Path) -> None:

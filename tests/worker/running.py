@@ -83,7 +83,7 @@ def client(settings: Settings) -> Iterator[Client]:
     """Connect as an api process does."""
     app = celery.Celery("test", set_as_current=False)
     app.conf.update(celery_config(settings))
-    connection = redis.Redis.from_url(settings.redis)
+    connection = redis.Redis.from_url(settings.redis, socket_timeout=60)
     try:
         yield Client(redis=connection, celery=app)
     finally:

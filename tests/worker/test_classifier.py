@@ -15,16 +15,14 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (7, 8, 8, 1), dtype=np.uint8)
 def classifier(versions, *, torch: bool = False) -> Classifier:
     path = versions.folder / "clothing.safetensors"
 
-    def explainer() -> TorchNetwork:
-        return TorchNetwork(path, device="cpu", threads=1)
-
     onnx = OnnxNetwork(versions.folder / "clothing.onnx", digest=versions.classifier, threads=1)
+    network = TorchNetwork(path, device="cpu", threads=1) if torch else onnx
     return Classifier(
         versions.classifier,
         weights_bytes=1,
         header=checkpoint.read_header(path),
-        network=explainer() if torch else onnx,
-        explainer=explainer,
+        network=network,
+        explainer=lambda: network,
     )
 
 
@@ -51,6 +49,13 @@ def test_heat_maps_are_of_the_asked_pictures_alone(versions):
     assert both.shape == (2, 8, 8)
     assert both.dtype == np.uint8
     assert (made.explain(PIXELS, (1,))[0] == both[1]).all()
+
+
+def test_heat_maps_of_torch_and_onnx_agree_to_one_level(versions):
+    every = range(len(PIXELS))
+    ours = classifier(versions).explain(PIXELS, every).astype(int)
+    assert np.abs(ours - classifier(versions, torch=True).explain(PIXELS, every)).max() <= 1
+    assert ours.any()
 
 
 def test_pictures_of_another_size_and_positions_beyond_the_last_are_refused(versions):
