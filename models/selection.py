@@ -42,7 +42,9 @@ def typicality(pictures: Tensor, trunk: Trunk, *, batch: int = 64) -> Tensor:
 
 def select(pictures: Tensor, trunk: Trunk, *, keep_sharp: float, keep_typical: float) -> Tensor:
     """Indices, int64 [M] in ascending order, of the sharpest part and of the most typical part of that."""
-    kept = _best(sharpness(pictures), keep_sharp)
+    kept = torch.arange(len(pictures))
+    if keep_sharp < 1:
+        kept = _best(sharpness(pictures), keep_sharp)
     if keep_typical < 1:
         kept = kept[_best(typicality(pictures[kept], trunk), keep_typical)]
     return kept.sort().values

@@ -19,13 +19,13 @@ from models.resume import load_state
 SMALL = GanConfig(
     generator=GeneratorConfig(widths=(8, 8, 8), latent_size=8, style_size=8, grown=1),
     discriminator_widths=(8, 8, 8),
-    images=48,
+    images=32,
     batch=4,
     feature_pixels=32,
     penalty_every=2,
     report_every=16,
-    sample_every=24,
-    snapshot_every=24,
+    sample_every=16,
+    snapshot_every=16,
     samples=4,
 )
 
@@ -47,12 +47,12 @@ def run(config: GanConfig, out: Path, *, resume: bool = False, stop: Callable[[]
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, precision: str):
-    config = replace(SMALL, precision=precision, start_size=8, grow_at=32)
+    config = replace(SMALL, precision=precision, start_size=8, grow_at=16)
     run(config, tmp_path / "whole")
-    asked = iter([False] * 5 + [True])
+    asked = iter([False] * 3 + [True])
     run(config, tmp_path / "parts", stop=lambda: next(asked))
     stopped, meta = load_state(tmp_path / "parts" / gan_snapshot.STATE_FILE)
-    assert meta["images"] == 20
+    assert meta["images"] == 12
     run(config, tmp_path / "parts", resume=True)
     whole, _ = load_state(tmp_path / "whole" / gan_snapshot.STATE_FILE)
     parts, _ = load_state(tmp_path / "parts" / gan_snapshot.STATE_FILE)
@@ -66,7 +66,7 @@ def test_a_run_killed_between_snapshots_goes_on_from_the_last_one(tmp_path: Path
     for event in train_gan.train(SMALL, pictures(), out=tmp_path / "killed"):
         if isinstance(event, Progress) and event.images == 32:
             break  # no farewell: as if the process had gone
-    assert load_state(tmp_path / "killed" / gan_snapshot.STATE_FILE)[1]["images"] == 24
+    assert load_state(tmp_path / "killed" / gan_snapshot.STATE_FILE)[1]["images"] == 16
     run(SMALL, tmp_path / "killed", resume=True)
     whole, killed = (load_state(tmp_path / name / gan_snapshot.STATE_FILE)[0] for name in ("whole", "killed"))
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
@@ -74,8 +74,8 @@ def test_a_run_killed_between_snapshots_goes_on_from_the_last_one(tmp_path: Path
 
 def test_events_come_at_their_intervals(tmp_path: Path):
     events = run(SMALL, tmp_path)
-    assert [e.images for e in events if isinstance(e, Progress)] == [16, 32, 48]
-    assert [e.images for e in events if isinstance(e, Snapshot)] == [24, 48, 48]
+    assert [e.images for e in events if isinstance(e, Progress)] == [16, 32]
+    assert [e.images for e in events if isinstance(e, Snapshot)] == [16, 32, 32]
     figures = [e for e in events if isinstance(e, Metrics)]
     assert all({"loss_pixels", "margin_features", "penalty"} <= e.values.keys() for e in figures)
     sample = [e for e in events if isinstance(e, Sample)][-1]
@@ -100,7 +100,7 @@ def test_the_checkpoint_draws_what_the_sample_showed(tmp_path: Path):
     drawn = network(torch.from_numpy(seed_latents(range(4), 8))).add(1).mul(127.5).round().clamp(0, 255).byte()
     assert (drawn.permute(0, 2, 3, 1).numpy() == sample.pixels).all()
     assert network.w_average.any()
-    assert served.header.training["images_seen"] == 48
+    assert served.header.training["images_seen"] == 32
 
 
 def test_a_run_of_classes_shows_a_column_a_class(tmp_path: Path):
