@@ -65,6 +65,9 @@ class Engine:
 
 
 def ladder(largest: int) -> tuple[int, ...]:
-    """1, 2, 4, 8 ... and `largest` itself: the batch shapes that a warm-up runs."""
-    steps = [1 << power for power in range(largest.bit_length())]
-    return (*steps, largest) if steps[-1] < largest else tuple(steps)
+    """1, 4, 16 ... and `largest` itself: the batch shapes that a warm-up runs. The largest takes the most memory."""
+    steps, step = [], 1
+    while step < largest:
+        steps.append(step)
+        step *= 4
+    return (*steps, largest)
