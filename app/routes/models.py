@@ -50,6 +50,7 @@ def _entry(model: Model, catalog: CatalogPart) -> dict[str, object]:
         "version": f"sha256:{production.digest}" if production else None,
         "labels": list(production.labels) if production else [],
         "size": production.size if production else None,
+        "truncation": production.truncation if production and model.kind == "generator" else None,
         "default": catalog.is_default(model),
     }
 

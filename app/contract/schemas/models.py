@@ -34,6 +34,7 @@ class ModelEntry(Told):
     version: str | None = Field(description="The version in production.", examples=["sha256:" + "0" * 64])
     labels: list[str]
     size: int | None = Field(description="Side of the network's own pictures, in pixels.")
+    truncation: float | None = Field(description="What a generator takes when a request leaves truncation out.")
     default: bool = Field(description="Whether a request that names no model gets this one.")
 
 
