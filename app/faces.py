@@ -26,6 +26,8 @@ class Made:
     picture: Picture
     queue_ms: float = 0.0
     compute_ms: float = 0.0
+    drawn: int = 0
+    """How many pictures a worker drew for it."""
 
 
 def plan(
@@ -52,7 +54,7 @@ def plan(
             raise BadOption(name="edits", reason=f"names {name[:100]!r}, but {version.model} knows {known}")
     index = None if label is None else version.labels.index(label)
     if truncation is None:
-        truncation = float(version.header["extras"].get("truncation", 1.0))
+        truncation = version.truncation
     along = tuple(sorted((name, amount) for name, amount in edits.items() if amount))
     return [Drawing(seed=seed, truncation=truncation, label=index, edits=along, mix=mix) for seed in seeds]
 
@@ -113,7 +115,7 @@ class Faces:
                     native = max(drawn.width, drawn.height)
                     return picture(data, width=framed.width, height=framed.height, native_size=native)
 
-                return Made(await self._codec.run(finish), answer.queue_ms, answer.compute_ms)
+                return Made(await self._codec.run(finish), answer.queue_ms, answer.compute_ms, drawn=1)
 
             return await self.once(key, make)
 
@@ -153,7 +155,7 @@ class Faces:
             answer = await self._inference.draw(version, distinct, deadline=deadline)
             drawn = dict(zip(distinct, map(_raster, answer.results), strict=True))
             file = await self._codec.run(lambda: finish([drawn[drawing] for drawing in drawings]))
-            return Made(file, answer.queue_ms, answer.compute_ms)
+            return Made(file, answer.queue_ms, answer.compute_ms, drawn=len(distinct))
 
         return await self.once(_key("many", version, drawings, *shape), make)
 

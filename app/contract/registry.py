@@ -64,6 +64,11 @@ class Version(BaseModel):
         return tuple(self.header["labels"])
 
     @property
+    def truncation(self) -> float:
+        """What a generator takes when nothing is asked for: 1 is its whole variety."""
+        return float(self.header["extras"].get("truncation", 1.0))
+
+    @property
     def directions(self) -> tuple[str, ...]:
         """Names of the edits a generator knows."""
         return tuple(self.header["extras"].get("directions", ()))
