@@ -5,19 +5,19 @@ import asyncio
 from fastapi import Request, Response
 
 from app import catalog, conditional, faces, generation, identicon, portrait, seeds
-from app.auth import Keyring
 from app.catalog import Catalog
 from app.codec import Codec
 from app.contract.errors import Busy
 from app.contract.registry import Version
 from app.contract.schemas.generate import CONTENT_TYPES, PictureFormat
-from app.face_cache import Picture
 from app.face_options import FaceOptions
-from app.faces import Faces
+from app.faces import Faces, Made
 from app.inference import Inference
+from app.usage import Usage
+from app.viewing import Viewer
 
-PINNED = "max-age=31536000, immutable"
-UNPINNED = "max-age=300"
+PINNED_SECONDS = 31_536_000
+UNPINNED_SECONDS = 300
 
 FALLBACK_SECONDS = 2.0  # a page that has a stand-in for the face does not wait longer than this for it
 FALLBACK_SIZE = 80
@@ -26,11 +26,13 @@ FALLBACK_SIZE = 80
 class Addresses:
     """Answers with the picture that an address stands for, and says how long it may be kept."""
 
-    def __init__(self, *, models: Catalog, drawer: Faces, inference: Inference, codec: Codec, keyring: Keyring) -> None:
+    def __init__(self, *, models: Catalog, drawer: Faces, inference: Inference, codec: Codec, usage: Usage) -> None:
         self._models, self._faces, self._inference, self._codec = models, drawer, inference, codec
-        self._keyring = keyring
+        self._usage = usage
 
-    async def answer(self, request: Request, seed: str, format: PictureFormat, options: FaceOptions) -> Response:
+    async def answer(
+        self, request: Request, viewer: Viewer, seed: str, format: PictureFormat, options: FaceOptions
+    ) -> Response:
         """The picture of `seed`; 304 when the client has it; its stand-in where one is wanted and no worker can draw.
 
         Raises:
@@ -62,27 +64,45 @@ class Addresses:
         except Busy as busy:
             if options.fallback == "none":
                 raise
-            return await self.stand_in(options.fallback, seed, format, options, retry_after=busy.retry_after)
+            return await self.stand_in(viewer, options.fallback, seed, format, options, retry_after=busy.retry_after)
         return self.respond(
-            request, made[0].picture, media_type=CONTENT_TYPES[format], version=version, wanted=options.model, seed=seed
+            request,
+            viewer,
+            made[0],
+            media_type=CONTENT_TYPES[format],
+            version=version,
+            pinned=catalog.is_pinned(options.model),
+            seed=seed,
         )
 
     def respond(
-        self, request: Request, picture: Picture, *, media_type: str, version: Version, wanted: str, seed: str | None
+        self,
+        request: Request,
+        viewer: Viewer,
+        made: Made,
+        *,
+        media_type: str,
+        version: Version,
+        pinned: bool,
+        seed: str | None = None,
     ) -> Response:
         """The answer with a picture that is there, or 304 when the client has it.
 
         Args:
             request: asks for it.
-            picture: the file.
+            viewer: on whose account it is.
+            made: the file, and what it cost.
             media_type: its type.
             version: what drew it.
-            wanted: the model as the client named it, which says whether the answer holds for ever.
+            pinned: whether the address named that version, so that the answer holds for ever.
             seed: whose picture it is, if it is of one.
         """
+        if viewer.grant is not None:
+            self._usage.count(viewer.grant.key, drawn=made.drawn)
+        picture = made.picture
         headers = {
             "ETag": f'"{picture.sha256}"',
-            "Cache-Control": self.keep(PINNED if catalog.is_pinned(wanted) else UNPINNED),
+            "Cache-Control": kept(viewer, pinned=pinned),
             "X-Likeness-Model": version.ref,
             "X-Likeness-SHA256": picture.sha256,
         }
@@ -93,7 +113,14 @@ class Addresses:
         return Response(picture.data, media_type=media_type, headers=headers)
 
     async def stand_in(
-        self, kind: identicon.Kind, seed: str, format: PictureFormat, options: FaceOptions, *, retry_after: int = 0
+        self,
+        viewer: Viewer,
+        kind: identicon.Kind,
+        seed: str,
+        format: PictureFormat,
+        options: FaceOptions,
+        *,
+        retry_after: int = 0,
     ) -> Response:
         """The picture that needs no network; with `retry_after` it stands in for a face that may come soon."""
         size = options.size or FALLBACK_SIZE
@@ -107,11 +134,15 @@ class Addresses:
             return portrait.encode(drawn, format=format, metadata={})
 
         data = await self._codec.run(draw)
-        headers = {"X-Likeness-Fallback": kind, "Cache-Control": "no-store" if retry_after else self.keep(UNPINNED)}
+        headers = {
+            "X-Likeness-Fallback": kind,
+            "Cache-Control": "no-store" if retry_after else kept(viewer, pinned=False),
+        }
         if retry_after:
             headers["Retry-After"] = str(retry_after)
         return Response(data, media_type=CONTENT_TYPES[format], headers=headers)
 
-    def keep(self, how_long: str) -> str:
-        """`Cache-Control` for a picture: behind a key no shared cache may hand it to those who have none."""
-        return f"{'private' if self._keyring.configured else 'public'}, {how_long}"
+
+def kept(viewer: Viewer, *, pinned: bool) -> str:
+    """`Cache-Control`: for ever where the address names a version, else for minutes."""
+    return viewer.kept(PINNED_SECONDS if pinned else UNPINNED_SECONDS, immutable=pinned)

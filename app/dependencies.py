@@ -8,7 +8,8 @@ import redis.asyncio
 from fastapi import Depends, Header, Request
 
 from app.addresses import Addresses
-from app.auth import Caller, Keyring, requires
+from app.auth import requires
+from app.caller import Caller
 from app.catalog import Catalog
 from app.classification import Classification
 from app.codec import Codec
@@ -22,12 +23,14 @@ from app.face_cache import FaceCache
 from app.faces import Faces
 from app.inference import Inference
 from app.job_view import Outputs
+from app.keyring import Keyring
 from app.oip import Interpreter
 from app.prefer import Prefer
 from app.provenance import Provenance
 from app.sheets import Sheets
 from app.signals import Signals
 from app.trainings import Trainings
+from app.usage import Usage
 from app.walks import Walks
 from app.workers import Workers
 
@@ -49,6 +52,7 @@ class Parts:
     credentials: Credentials
     face_cache: FaceCache
     faces: Faces
+    usage: Usage
     addresses: Addresses
     interpreter: Interpreter
     walks: Walks
@@ -86,6 +90,7 @@ ProvenancePart = Annotated[Provenance, Depends(_part("provenance"))]
 SheetsPart = Annotated[Sheets, Depends(_part("sheets"))]
 InterpreterPart = Annotated[Interpreter, Depends(_part("interpreter"))]
 WalksPart = Annotated[Walks, Depends(_part("walks"))]
+UsagePart = Annotated[Usage, Depends(_part("usage"))]
 AddressesPart = Annotated[Addresses, Depends(_part("addresses"))]
 ClassificationPart = Annotated[Classification, Depends(_part("classification"))]
 DurablePart = Annotated[Durable, Depends(_part("durable"))]

@@ -47,12 +47,19 @@ STATUS: dict[type[errors.LikenessError], int] = {
     errors.NothingYet: 404,
     errors.TrainingFailed: 422,
     errors.IdempotencyConflict: 409,
+    errors.UnknownKey: 404,
+    errors.KeyRevoked: 409,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
+    errors.BadSignature: 403,
+    errors.BudgetSpent: 429,
     errors.WrongHost: 421,
     errors.NotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.Busy: 503,
+    errors.LimitReached: 429,
+    errors.QueueFull: 429,
+    errors.SlowBody: 408,
     errors.NoWorker: 503,
     errors.BrokerUnavailable: 503,
     errors.StorageUnavailable: 503,
@@ -111,7 +118,7 @@ def response(
 ) -> Response:
     """The answer to a request that failed with `error`; `also` are members that another protocol wants beside ours."""
     sent = {"Cache-Control": "no-store", **(headers or {})}
-    if isinstance(error, errors.Busy):
+    if isinstance(error, errors.Busy | errors.BudgetSpent):
         sent["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.Unauthenticated):
         sent["WWW-Authenticate"] = "Bearer"
@@ -136,7 +143,7 @@ def declared(*kinds: type[errors.LikenessError]) -> dict[int | str, dict[str, An
         entry = by_status.setdefault(STATUS[kind], {"model": Problem, "description": []})
         entry["description"].append(f"`{kind.code}`: {kind.title}")
         entry["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        if issubclass(kind, errors.Busy):
+        if issubclass(kind, errors.Busy | errors.BudgetSpent):
             entry["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
     return {code: {**entry, "description": "\n".join(entry["description"])} for code, entry in by_status.items()}
 

@@ -17,6 +17,7 @@ from app.face_cache import FaceCache, Picture, picture
 from app.flight import SingleFlight
 from app.inference import Drawn, Inference
 from app.portrait import Portrait, Raster
+from app.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,11 @@ def plan(
 class Faces:
     """Drawn pictures: from the cache, from a drawing that is under way, or from a worker."""
 
-    def __init__(self, inference: Inference, codec: Codec, cache: FaceCache, credentials: Credentials) -> None:
+    def __init__(
+        self, inference: Inference, codec: Codec, cache: FaceCache, credentials: Credentials, usage: Usage
+    ) -> None:
         self._inference, self._codec, self._cache, self._credentials = inference, codec, cache, credentials
+        self._usage = usage
         self._flights = SingleFlight[Made]()
 
     async def draw(
@@ -163,6 +167,7 @@ class Faces:
         """The picture kept under `key`; else the one that `make` makes, for all who ask meanwhile."""
         if (kept := await self._cache.get(key)) is not None:
             return Made(kept)
+        self._usage.check()
 
         async def make_and_keep() -> Made:
             made = await make()

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from app import certificate, errors, openapi, pages, redis_client
 from app.addresses import Addresses
-from app.auth import Keyring, LoopbackOnly
+from app.auth import LoopbackOnly
 from app.body_limit import BodyLimit
 from app.catalog import Catalog
 from app.classification import Classification
@@ -26,6 +26,7 @@ from app.face_cache import FaceCache
 from app.faces import Faces
 from app.inference import Inference
 from app.job_view import Outputs
+from app.keyring import Keyring
 from app.logs import configure
 from app.oip import Interpreter
 from app.provenance import Provenance
@@ -40,6 +41,7 @@ from app.routes import (
     generate,
     health,
     jobs,
+    keys,
     models,
     motion,
     oip,
@@ -47,6 +49,7 @@ from app.routes import (
     presets,
     provenance,
     sheets,
+    signing,
     training,
     webhooks,
 )
@@ -54,6 +57,7 @@ from app.sheets import Sheets
 from app.signals import Signals
 from app.sweep import Sweep
 from app.trainings import Trainings
+from app.usage import Usage
 from app.walks import Walks
 from app.webhooks import Webhooks
 from app.workers import Workers
@@ -68,6 +72,7 @@ ROUTERS = (
     avatars.router,
     embed.router,
     sheets.router,
+    signing.router,
     provenance.router,
     jobs.router,
     datasets.router,
@@ -75,6 +80,7 @@ ROUTERS = (
     training.router,
     webhooks.router,
     models.router,
+    keys.router,
     health.router,
     pages.router,
 )
@@ -151,10 +157,15 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         inference = Inference(dispatcher, settings)
         stack.push_async_callback(inference.stop)
         cache = FaceCache(settings.face_cache_bytes, shared)
-        keyring = Keyring(database, settings.admin_key.get_secret_value() if settings.admin_key else None)
+        keyring = Keyring(database, settings.admin_key.get_secret_value() if settings.admin_key else None, client)
+        keyring.start(signals)
+        stack.push_async_callback(keyring.stop)
         credentials = Credentials(lambda: certificate.load(settings))
-        drawer = Faces(inference, codec, cache, credentials)
-        addresses = Addresses(models=catalog, drawer=drawer, inference=inference, codec=codec, keyring=keyring)
+        usage = Usage(client, budget=settings.signed_daily_faces)
+        usage.start()
+        stack.push_async_callback(usage.stop)
+        drawer = Faces(inference, codec, cache, credentials, usage)
+        addresses = Addresses(models=catalog, drawer=drawer, inference=inference, codec=codec, usage=usage)
         classification = Classification(inference, codec)
         durable = Durable(database, store, publisher, client, signals)
         uploaded = Datasets(database, store)
@@ -178,6 +189,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             face_cache=cache,
             credentials=credentials,
             faces=drawer,
+            usage=usage,
             addresses=addresses,
             interpreter=Interpreter(inference, codec, most_images=settings.max_images_per_request),
             walks=Walks(drawer, codec, store),

@@ -191,6 +191,18 @@ class IdempotencyConflict(LikenessError):
     sentence = "This Idempotency-Key came before with another body; use a new key for a new request."
 
 
+class UnknownKey(LikenessError):
+    code = "unknown_key"
+    title = "There is no such key."
+    sentence = "There is no key {key}; GET /v1/keys lists them."
+
+
+class KeyRevoked(LikenessError):
+    code = "key_revoked"
+    title = "The key is revoked."
+    sentence = "The key {key} is revoked for good; create another one."
+
+
 class Unauthenticated(LikenessError):
     code = "unauthenticated"
     title = "A valid key is needed."
@@ -201,6 +213,22 @@ class Forbidden(LikenessError):
     code = "forbidden"
     title = "The key does not allow this."
     sentence = "This needs a key with the scope {scope}."
+
+
+class BadSignature(LikenessError):
+    code = "bad_signature"
+    title = "The address's signature does not hold."
+    sentence = "The address's signature does not hold: {reason}."
+
+
+class BudgetSpent(LikenessError):
+    code = "budget_spent"
+    title = "The key's budget is spent."
+    sentence = "The key that signed this may have {budget} pictures drawn a day; try again tomorrow."
+
+    def __init__(self, detail: str = "", *, retry_after: int = 86_400, **facts: Any) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail, **facts)
 
 
 class WrongHost(LikenessError):
@@ -229,6 +257,24 @@ class Busy(LikenessError):
     def __init__(self, detail: str = "", *, retry_after: int = 1, **facts: Any) -> None:
         self.retry_after = retry_after
         super().__init__(detail, retry_after=retry_after, **facts)
+
+
+class LimitReached(Busy):
+    code = "limit_reached"
+    title = "A limit is reached."
+    sentence = "The limit of {limit} {what} is reached; try again in {retry_after} s."
+
+
+class QueueFull(Busy):
+    code = "queue_full"
+    title = "Too many jobs wait."
+    sentence = "{waiting} jobs of this key wait already; try again in {retry_after} s."
+
+
+class SlowBody(LikenessError):
+    code = "slow_body"
+    title = "The body came too slowly."
+    sentence = "The body did not come within {seconds} s; send it faster, or less of it."
 
 
 class NoWorker(Busy):

@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     face_cache_bytes: int = Field(
         64_000_000, ge=0, description="Memory of one api process for encoded faces, in bytes."
     )
+    signed_daily_faces: int = Field(
+        0, ge=0, description="Pictures a day that one key's signed addresses may have drawn. 0: any number."
+    )
     credentials_certificate: Path | None = Field(
         None, description="PEM chain (leaf first) for Content Credentials. Empty: one is made and kept in `home`."
     )
@@ -68,7 +71,9 @@ class Settings(BaseSettings):
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
     cpu_engine: Literal["onnx", "torch"] = Field("onnx", description="What runs networks on a CPU.")
 
-    train_threads: int = Field(0, ge=0, description="Compute threads of one training. 0: all cores but one, which serves.")
+    train_threads: int = Field(
+        0, ge=0, description="Compute threads of one training. 0: all cores but one, which serves."
+    )
     train_niceness: int = Field(10, ge=0, le=19, description="How much a training gives way to other processes.")
     max_dataset_bytes: int = Field(4_000_000_000, ge=1, description="Largest upload of a data set, in bytes.")
     max_dataset_pictures: int = Field(250_000, ge=1, description="Most files in one data set.")

@@ -5,16 +5,16 @@ import hashlib
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
 
 from app import errors, seeds
 from app.contract.errors import BadOption, Busy, NotFound
 from app.contract.schemas.generate import PictureFormat
-from app.dependencies import AddressesPart, Predictor
+from app.dependencies import AddressesPart
 from app.face_options import FORMATS, FaceOptions
 from app.routes import faces
+from app.viewing import ViewerPart
 
 router = APIRouter(tags=["faces"])
 
@@ -45,14 +45,14 @@ async def face_by_path(
     options: Annotated[str, Path(description="Options joined by `&`.", examples=["size=96&radius=50"])],
     name: Annotated[str, Path(description="As in a face's address.", examples=["ada.png"])],
     addresses: AddressesPart,
-    _caller: Predictor,
+    viewer: ViewerPart,
 ) -> Response:
     """The same picture as at `/v1/faces/`, for clients that drop what stands behind a question mark."""
     seed, extension, format = faces.split(name, request)
     read = FaceOptions.read(_pairs(options))
     if seed == seeds.RESERVED:
-        return faces.to_fresh(f"/f/{quote(options, safe='=&:,@')}", extension, request)
-    return await addresses.answer(request, seed, format, read)
+        return faces.to_fresh(f"/f/{options}", extension, viewer)
+    return await addresses.answer(request, viewer, seed, format, read)
 
 
 @router.head("/avatar/{name}", include_in_schema=False)
@@ -83,24 +83,24 @@ async def gravatar(
     request: Request,
     name: Annotated[str, Path(description="The hash of an address, or any text; an extension may follow.")],
     addresses: AddressesPart,
-    _caller: Predictor,
+    viewer: ViewerPart,
 ) -> Response:
     """The face of a hash, or of any text. An e-mail address and its SHA-256 have the same one."""
     text, dot, extension = name.rpartition(".")
     if not dot or extension not in _DICEBEAR_FORMATS or extension == "svg":
         text, extension = name, "jpg"
-    given = {_GRAVATAR.get(key, key): value for key, value in _once(request.query_params.multi_items())}
+    given = {_GRAVATAR.get(key, key): value for key, value in _once(viewer.options)}
     forced = _one_of(given, "f", "forcedefault", values=("y", "n")) == "y"
     _one_of(given, "r", "rating", values=_RATINGS)
     missing = given.get("fallback") == "404"
     given = {"size": _GRAVATAR_SIZE, "fallback": STAND_IN} | given | ({"fallback": "none"} if missing else {})
     options, format, seed = FaceOptions.read(given.items()), _DICEBEAR_FORMATS[extension], _person(text)
     if forced and options.fallback != "none":
-        return await addresses.stand_in(options.fallback, seeds.canonical(seed), format, options)
+        return await addresses.stand_in(viewer, options.fallback, seeds.canonical(seed), format, options)
     try:
         if forced:
             raise NotFound()
-        return await addresses.answer(request, seed, format, options)
+        return await addresses.answer(request, viewer, seed, format, options)
     except Busy as busy:
         if missing:
             raise NotFound() from busy
@@ -130,18 +130,18 @@ async def dicebear(
     style: Annotated[str, Path(max_length=160, description="A generator's name.", examples=["faces"])],
     extension: Annotated[str, Path(description="png, jpg, webp, avif or svg.", examples=["png"])],
     addresses: AddressesPart,
-    _caller: Predictor,
+    viewer: ViewerPart,
 ) -> Response:
     """The face of a seed, drawn by the generator `style`. An `svg` holds the same picture."""
     if extension not in _DICEBEAR_FORMATS:
         raise BadOption(name="format", reason=f"must be one of {', '.join(_DICEBEAR_FORMATS)}")
     options = request.path_params.get("options")  # there for clients that drop queries
-    pairs = [*(_pairs(options) if options else ()), *request.query_params.multi_items()]
+    pairs = [*(_pairs(options) if options else ()), *viewer.options]
     given = {_DICEBEAR.get(key, key): value for key, value in _once(pairs)}
     seed = given.pop("seed", None)
     given = {"size": _DICEBEAR_SIZE, "fallback": STAND_IN} | given | {"model": style}
     read, format = FaceOptions.read(given.items()), _DICEBEAR_FORMATS[extension]
-    answer = await addresses.answer(request, seed or seeds.fresh(), format, read)
+    answer = await addresses.answer(request, viewer, seed or seeds.fresh(), format, read)
     if not seed:
         answer.headers["Cache-Control"] = "no-store"
     return _as_svg(answer, read.size or 0) if extension == "svg" and answer.status_code == 200 else answer

@@ -8,18 +8,20 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from app import errors, pages, public_address, seeds
+from app import errors, pages, public_address, seeds, signing
 from app.contract.errors import BadOption, InvalidRequest, NotAcceptable, NotFound, Unauthenticated, UnknownModel
 from app.contract.schemas.embed import OEmbed
 from app.contract.schemas.generate import SMALLEST_SIZE
-from app.dependencies import CatalogPart, Predictor, SettingsPart
+from app.dependencies import CatalogPart, SettingsPart
 from app.face_options import FORMATS, FaceOptions
+from app.viewing import ViewerPart
 
 router = APIRouter(tags=["faces"])
 
 FRAME_POLICY = "default-src 'none'; img-src 'self'; style-src 'self'; base-uri 'none'; frame-ancestors *"
 SCRIPT_KEPT = "public, max-age=3600"
 PAGE_KEPT_SECONDS = 300
+PICTURE_SECONDS = 2 * PAGE_KEPT_SECONDS  # how long the picture of a signed page can be fetched
 LONGEST_ALT = 500
 
 _FACE = re.compile(rf"/v1/faces/(?P<seed>[^/]+)\.(?:{'|'.join(FORMATS)})")
@@ -61,10 +63,10 @@ async def frame(
     seed: Annotated[str, Path(description="A seed, without an extension.", examples=["ada"])],
     settings: SettingsPart,
     models: CatalogPart,
-    _caller: Predictor,
+    viewer: ViewerPart,
 ) -> Response:
     """The face alone on a page that any site may frame. It takes a face's options, and `alt`."""
-    pairs = request.query_params.multi_items()
+    pairs = viewer.options
     given = [(name, value) for name, value in pairs if name != "alt"]
     alt = next((value for name, value in pairs if name == "alt"), "AI-generated face")[:LONGEST_ALT]
     options, seed = FaceOptions.read(given), seeds.canonical(seed)
@@ -76,13 +78,13 @@ async def frame(
         oembed=html.escape(
             f"/oembed?url={quote(f'{public_address.base(settings, request)}{_here(request)}', safe='')}"
         ),
-        picture=html.escape(f"/v1/faces/{quote(seed, safe='')}.webp?{urlencode(given)}"),
+        picture=html.escape(viewer.address(f"/v1/faces/{seed}.webp", given, seconds=PICTURE_SECONDS)),
         size=size,
         alt=html.escape(alt),
     )
     headers = {
         "Content-Security-Policy": FRAME_POLICY,
-        "Cache-Control": f"public, max-age={PAGE_KEPT_SECONDS}",
+        "Cache-Control": viewer.kept(PAGE_KEPT_SECONDS),
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
     return Response(text, media_type="text/html", headers=headers)
@@ -118,7 +120,7 @@ async def oembed(
     if f"{asked.scheme}://{asked.netloc}" != base or found is None:
         raise NotFound()
     pairs = parse_qsl(asked.query, keep_blank_values=True)
-    options = FaceOptions.read((name, value) for name, value in pairs if name != "alt" or photo)
+    options = FaceOptions.read((name, value) for name, value in signing.without(pairs) if name != "alt" or photo)
     version = models.resolve(options.model, kind="generator")
     size = min(options.size or version.size, maxwidth or options.size or version.size, maxheight or 10**9)
     query = urlencode([*((name, value) for name, value in pairs if name != "size"), ("size", size)])

@@ -6,11 +6,14 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app import errors, face_options, seeds
+from app import errors, face_options, seeds, viewing
 from app.contract.errors import (
     BadOption,
+    BadSignature,
+    BudgetSpent,
     Busy,
     DeadlineExceeded,
+    Forbidden,
     InvalidRequest,
     NoWorker,
     Unauthenticated,
@@ -20,8 +23,9 @@ from app.contract.errors import (
     WrongKind,
 )
 from app.contract.schemas.generate import CONTENT_TYPES, PictureFormat
-from app.dependencies import AddressesPart, Predictor
+from app.dependencies import AddressesPart
 from app.face_options import FORMATS, FaceOptions
+from app.viewing import Viewer, ViewerPart
 
 router = APIRouter(prefix="/v1/faces", tags=["faces"])
 
@@ -38,6 +42,9 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     304: {"description": "The client has these bytes already."},
     **errors.declared(
         Unauthenticated,
+        Forbidden,
+        BadSignature,
+        BudgetSpent,
         InvalidRequest,
         BadOption,
         UnknownLabel,
@@ -58,20 +65,20 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     summary="A face by its address",
     response_class=Response,
     responses=RESPONSES,
-    openapi_extra={"parameters": face_options.parameters(FaceOptions)},
+    openapi_extra={"parameters": face_options.parameters(FaceOptions) + viewing.PARAMETERS},
 )
 async def get_face(
     request: Request,
     name: Annotated[str, Path(description="A seed, a dot, and `png`, `jpg`, `webp` or `avif`.", examples=["ada.png"])],
     addresses: AddressesPart,
-    _caller: Predictor,
+    viewer: ViewerPart,
 ) -> Response:
     """The picture of a seed. With a version in `model` the address is good for ever and may be kept for ever."""
     seed, extension, format = split(name, request)
-    options = FaceOptions.read(request.query_params.multi_items())
+    options = FaceOptions.read(viewer.options)
     if seed == seeds.RESERVED:
-        return to_fresh(router.prefix, extension, request)
-    return await addresses.answer(request, seed, format, options)
+        return to_fresh(router.prefix, extension, viewer)
+    return await addresses.answer(request, viewer, seed, format, options)
 
 
 def split(name: str, request: Request) -> tuple[str, str, PictureFormat]:
@@ -87,9 +94,7 @@ def split(name: str, request: Request) -> tuple[str, str, PictureFormat]:
     return seed, extension, FORMATS[extension]
 
 
-def to_fresh(folder: str, extension: str, request: Request) -> Response:
+def to_fresh(folder: str, extension: str, viewer: Viewer) -> Response:
     """Lead to the address of a seed that nobody has drawn yet, with the same options."""
-    query = f"?{request.url.query}" if request.url.query else ""
-    return RedirectResponse(
-        f"{folder}/{seeds.fresh()}.{extension}{query}", status_code=302, headers={"Cache-Control": "no-store"}
-    )
+    fresh = viewer.address(f"{folder}/{seeds.fresh()}.{extension}", viewer.options)
+    return RedirectResponse(fresh, status_code=302, headers={"Cache-Control": "no-store"})

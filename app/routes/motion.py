@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote, urlencode
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from app import errors, face_options, faces, motion, negotiation, seeds, timing, walks
+from app import catalog, errors, face_options, faces, motion, negotiation, seeds, timing, viewing, walks
 from app.contract.errors import (
     BadOption,
     Busy,
@@ -44,6 +44,7 @@ from app.face_options import WalkOptions
 from app.idempotency import Claim
 from app.routes.faces import get_face
 from app.routes.jobs import JobId, answer_or_job
+from app.viewing import ViewerPart
 from app.walks import Walk
 
 router = APIRouter(tags=["motion"])
@@ -82,7 +83,7 @@ _FAILURES = (
         304: {"description": "The client has these bytes already."},
         **errors.declared(*_FAILURES),
     },
-    openapi_extra={"parameters": face_options.parameters(WalkOptions)},
+    openapi_extra={"parameters": face_options.parameters(WalkOptions) + viewing.PARAMETERS},
 )
 async def get_walk(
     request: Request,
@@ -94,14 +95,14 @@ async def get_walk(
     drawer: WalksPart,
     inference: InferencePart,
     addresses: AddressesPart,
-    caller: Predictor,
+    viewer: ViewerPart,
 ) -> Response:
     """From one face to another and back, as one moving picture. The same address is the same bytes."""
     # A seed may hold "/to/" itself, percent-encoded; only in the path as it was sent can that be told apart.
     found = _WALK.fullmatch(request.scope["raw_path"].decode("ascii", "replace").partition("?")[0])
     if found is None:
-        return await get_face(request, f"{first}/to/{name}", addresses, caller)
-    options = WalkOptions.read(request.query_params.multi_items())
+        return await get_face(request, f"{first}/to/{name}", addresses, viewer)
+    options = WalkOptions.read(viewer.options)
     visited = [
         seeds.canonical(_text(found["first"])),
         *(face_options.seeds_of(options.via, name="via") if options.via is not None else ()),
@@ -126,7 +127,12 @@ async def get_walk(
     )
     made = await drawer.draw(version, stations, shown, deadline=inference.deadline())
     return addresses.respond(
-        request, made.picture, media_type=shown.media_type, version=version, wanted=options.model, seed=None
+        request,
+        viewer,
+        made,
+        media_type=shown.media_type,
+        version=version,
+        pinned=catalog.is_pinned(options.model),
     )
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app import catalog, errors, face_options, sheets
-from app.addresses import PINNED, UNPINNED
+from app import catalog, errors, face_options, sheets, viewing
+from app.addresses import kept
 from app.contract.errors import (
     BadOption,
     Busy,
@@ -20,8 +20,9 @@ from app.contract.errors import (
     WrongKind,
 )
 from app.contract.schemas.generate import CONTENT_TYPES
-from app.dependencies import AddressesPart, CatalogPart, InferencePart, Predictor, SheetsPart
+from app.dependencies import AddressesPart, CatalogPart, InferencePart, SheetsPart
 from app.face_options import FORMATS, SheetOptions
+from app.viewing import ViewerPart
 
 router = APIRouter(tags=["faces"])
 
@@ -53,7 +54,7 @@ _FILES: dict[str, Any] = {kind: {"schema": {"type": "string", "format": "binary"
             DeadlineExceeded,
         ),
     },
-    openapi_extra={"parameters": face_options.parameters(SheetOptions)},
+    openapi_extra={"parameters": face_options.parameters(SheetOptions) + viewing.PARAMETERS},
 )
 async def get_sheet(
     request: Request,
@@ -62,26 +63,18 @@ async def get_sheet(
     drawer: SheetsPart,
     inference: InferencePart,
     addresses: AddressesPart,
-    _caller: Predictor,
+    viewer: ViewerPart,
 ) -> Response:
     """Faces in rows: several seeds, or each seed with the expressions that are asked for."""
     if extension not in FORMATS and extension != "json":
         raise BadOption(name="extension", reason=f"must be one of {', '.join((*FORMATS, 'json'))}")
-    options = SheetOptions.read(request.query_params.multi_items())
+    options = SheetOptions.read(viewer.options)
     version = models.resolve(options.model, kind="generator")
-    planned = sheets.plan(version, options)
+    planned, pinned = sheets.plan(version, options), catalog.is_pinned(options.model)
     if extension == "json":
-        atlas = planned.atlas(f"/v1/sheets.png?{request.url.query}")
-        kept = addresses.keep(PINNED if catalog.is_pinned(options.model) else UNPINNED)
-        headers = {"Cache-Control": kept, "X-Likeness-Model": version.ref}
+        atlas = planned.atlas(viewer.address("/v1/sheets.png", viewer.options))
+        headers = {"Cache-Control": kept(viewer, pinned=pinned), "X-Likeness-Model": version.ref}
         return Response(json.dumps(atlas, ensure_ascii=False), media_type="application/json", headers=headers)
     format = FORMATS[extension]
     made = await drawer.draw(version, planned, options, format=format, deadline=inference.deadline())
-    return addresses.respond(
-        request,
-        made.picture,
-        media_type=CONTENT_TYPES[format],
-        version=version,
-        wanted=options.model,
-        seed=None,
-    )
+    return addresses.respond(request, viewer, made, media_type=CONTENT_TYPES[format], version=version, pinned=pinned)
