@@ -101,6 +101,9 @@ class Inference:
         except redis.RedisError as error:
             # The sender sends the batch once more when it is connected again; its pixels are still there.
             _log.warning("a reply is lost", batch=batch.id, error=str(error))
+        finally:
+            # Where it could not even connect, the commands would wait in it for the next reply.
+            self._pipeline.reset()
 
 
 def classified(engine: Engine, batch: ClassifyBatch, raw: bytes) -> Answer:
