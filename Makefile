@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 
 .PHONY: up install test lint format bench clean
 
-up: .venv/ready-to-run
+up: install
 	$(BIN)/likeness up $(ARGS)
 
 install: .venv/ready-to-test
