@@ -81,8 +81,8 @@ _FACES = GanConfig(
     discriminator_widths=(256, 192, 96, 48, 24),
     credit=FACES_CREDIT,
     licence="CC BY 4.0 and public domain",
-    start_size=32,  # two thirds of the work of the full side, while layout and variety are learnt
-    grow_at=80_000,
+    start_size=32,  # less work a picture while layout and variety are learnt
+    grow_at=40_000,
     keep_sharp=0.85,
     keep_typical=0.9,
 )
