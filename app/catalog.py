@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import sqlalchemy.exc
 
-from app import signals
+from app import caller, signals
 from app.background import Background
 from app.contract import registry
 from app.contract.database import Database
@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 class Catalog:
     """Models by name, refreshed when the registry signals a change, and every few seconds.
+
+    Who is being answered (`app.caller.current`) finds no model that another key owns: no route can forget to ask.
 
     Args:
         classifier: name of the model that serves a classify request which names none.
@@ -51,18 +53,24 @@ class Catalog:
 
     @property
     def models(self) -> Sequence[Model]:
-        """All models, by name."""
-        return tuple(self._models.values())
+        """All models that the caller may use, by name."""
+        asking = caller.current.get()
+        return tuple(model for model in self._models.values() if asking.may_use(model.owner))
 
     def is_default(self, model: Model) -> bool:
         """Whether a request that names no model gets this one."""
         return self._defaults[model.kind] == model.name
 
     def model(self, name: str) -> Model:
-        """The model `name`. Raises `UnknownModel`."""
-        if name not in self._models:
+        """The model `name`. Raises `UnknownModel` when there is none, or another key owns it."""
+        found = self._models.get(name)
+        if found is None or not caller.current.get().may_use(found.owner):
             raise UnknownModel(model=_short(name))
-        return self._models[name]
+        return found
+
+    def is_taken(self, name: str) -> bool:
+        """Whether some model, of whoever, has this name."""
+        return name in self._models
 
     def resolve(self, reference: str, *, kind: Kind) -> Version:
         """The version that a client means.

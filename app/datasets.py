@@ -5,7 +5,7 @@ import contextlib
 import sqlalchemy.exc
 
 from app import dataset_upload
-from app.auth import Caller
+from app.caller import Caller
 from app.contract import datasets, jobs
 from app.contract.database import Database
 from app.contract.datasets import Dataset

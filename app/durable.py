@@ -11,7 +11,7 @@ import redis.exceptions
 import sqlalchemy.exc
 
 from app import signals
-from app.auth import Caller
+from app.caller import Caller
 from app.contract import jobs
 from app.contract.database import Database
 from app.contract.errors import BrokerUnavailable, JobFinished, UnknownJob

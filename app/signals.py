@@ -13,7 +13,7 @@ import redis.asyncio
 import redis.exceptions
 
 from app.background import Background
-from app.contract.messages import EVENTS_CHANNEL, REGISTRY_CHANNEL, WORKERS_CHANNEL
+from app.contract.messages import EVENTS_CHANNEL, KEYS_CHANNEL, REGISTRY_CHANNEL, WORKERS_CHANNEL
 
 _PAUSE_SECONDS = 0.5
 _LISTEN_SECONDS = 5.0
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 class Signals:
-    """Listens to the channels of workers, registry and jobs. Belongs to one event loop."""
+    """Listens to the channels of workers, registry, keys and jobs. Belongs to one event loop."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
@@ -55,7 +55,7 @@ class Signals:
         while True:
             try:
                 async with self._client.pubsub() as subscription:
-                    await subscription.subscribe(WORKERS_CHANNEL, REGISTRY_CHANNEL)
+                    await subscription.subscribe(WORKERS_CHANNEL, REGISTRY_CHANNEL, KEYS_CHANNEL)
                     await subscription.psubscribe(f"{EVENTS_CHANNEL}*")
                     self._wake_all()  # signals may have been lost while there was no subscription
                     while True:

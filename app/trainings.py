@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy.exc
 
 from app import preset_settings, webhook_address
-from app.auth import Caller
+from app.caller import Caller
 from app.catalog import Catalog
 from app.contract import datasets, jobs, presets, registry, training, webhooks
 from app.contract.database import Database
@@ -189,10 +189,12 @@ class Trainings:
     def _check_model(self, name: str, preset: Preset, caller: Caller) -> None:
         if name.startswith(RUNS):
             raise BadOption(name="model", reason=f"does not begin with {RUNS}; such names are those of running jobs")
+        if not self._catalog.is_taken(name):
+            return
         try:
             model = self._catalog.model(name)
         except UnknownModel:
-            return
+            raise Forbidden(f"The name {name} is taken by a model of another key; choose another name.") from None
         if model.kind != preset.kind:
             raise WrongKind(model=name, kind=model.kind, wanted=preset.kind)
         if caller.owner is not None and model.owner != caller.key:

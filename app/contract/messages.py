@@ -40,6 +40,9 @@ still wait for, since a worker that died may have taken a batch with it."""
 REGISTRY_CHANNEL = f"{PREFIX}registry"
 """Published to when a model, version or alias changes; the payload is the model's name."""
 
+KEYS_CHANNEL = f"{PREFIX}keys"
+"""Published to when a key changes; the payload is its id. Processes then forget what they know of keys."""
+
 EVENTS_CHANNEL = f"{PREFIX}events:"
 """Prefix of a job's channel; publishing to it wakes whoever follows the job's events."""
 

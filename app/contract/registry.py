@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from app.contract.database import Database, now
-from app.contract.errors import BadCheckpoint, UnknownModel, UnknownVersion, VersionInUse, WrongKind
+from app.contract.errors import BadCheckpoint, Forbidden, UnknownModel, UnknownVersion, VersionInUse, WrongKind
+from app.contract.owners import ADMIN
 from app.contract.store import Store, checkpoint_path, onnx_path
 from app.contract.tables import AliasRow, ModelRow, VersionRow
 
@@ -141,6 +142,7 @@ def publish(
     Raises:
         BadCheckpoint: the file is no checkpoint, or the name is not one.
         WrongKind: the name already stands for the other kind of model.
+        Forbidden: the name already stands for a model of another owner.
     """
     if not NAME.fullmatch(name):
         raise BadCheckpoint(
@@ -155,6 +157,8 @@ def publish(
         session.flush()
     if row.kind != header["kind"]:
         raise WrongKind(model=name, kind=row.kind, wanted=header["kind"])
+    if owner not in (None, ADMIN, row.owner):
+        raise Forbidden(f"The name {name} is taken by a model of another key; choose another name.")
     version = session.get(VersionRow, (name, digest))
     if version is None:
         if onnx is not None:

@@ -191,13 +191,19 @@ class AliasRow(Base):
 
 
 class KeyRow(Base):
-    """An api key. Only the SHA-256 of its secret is kept."""
+    """An api key. Only the SHA-256 of its secret is kept, and for a while that of the secret before.
+
+    `owner` names whose jobs, data sets and models the key sees; keys that share an owner share those.
+    """
 
     __tablename__ = "keys"
 
     id: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(64))
+    owner: Mapped[str] = mapped_column(sa.String(40))
     secret_sha256: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    previous_sha256: Mapped[str | None] = mapped_column(sa.String(64), index=True)
+    previous_until: Mapped[datetime | None]
     scopes: Mapped[list[str]]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
