@@ -5,7 +5,7 @@ import { ask } from "./service.js";
 const $ = (id) => document.getElementById(id);
 const document_ = await (await ask("/openapi.json")).json();
 
-$("about").textContent = `Version ${document_.info.version}. ${document_.info.description.replaceAll("`", "")}`;
+$("about").append(`Version ${document_.info.version}. `, ...prose(document_.info.description));
 
 const groups = new Map();
 for (const [path, operations] of Object.entries(document_.paths)) {
@@ -31,7 +31,7 @@ function section(operation) {
     "section", { className: "operation", id: operationId },
     make("h2", {}, summary),
     make("p", { className: "address" }, make("span", { className: "method" }, method), make("span", {}, path)),
-    make("p", {}, description ?? ""),
+    make("p", {}, ...prose(description)),
     ...described("Parameters", parameters(operation)),
     ...described("Body", body(operation)),
     ...described("Answers", Object.entries(operation.responses).map(([status, it]) => [status, it.description])),
@@ -43,7 +43,7 @@ function section(operation) {
 function described(title, rows) {
   if (!rows.length) return [];
   const list = make("dl");
-  for (const [name, text] of rows) list.append(make("dt", {}, name), make("dd", {}, text));
+  for (const [name, text] of rows) list.append(make("dt", {}, name), make("dd", {}, ...prose(text)));
   return [make("h3", {}, title), list];
 }
 
@@ -93,6 +93,11 @@ function command({ method, path, requestBody, parameters: found = [] }) {
     return `curl ${address} -H 'Content-Type: application/json' -d '${JSON.stringify(example)}'`;
   }
   return method === "GET" ? `curl ${/\.png$/.test(filled) ? "-O " : ""}${address}` : `curl -X ${method} ${address}`;
+}
+
+/** Text in which `backticks` mark code. */
+function prose(text = "") {
+  return text.split("`").map((part, at) => (at % 2 ? make("code", {}, part) : part));
 }
 
 function make(name, properties = {}, ...children) {
