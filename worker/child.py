@@ -15,7 +15,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from worker.reports import Failed, Pipe
 
@@ -26,8 +26,8 @@ _PR_SET_PDEATHSIG = 1
 Task = Callable[[dict[str, Any], Path, Pipe], None]
 
 
-def run(task: Task) -> int:
-    """Do `task(request, folder, pipe)`; the exit code.
+def run(task: Task) -> NoReturn:
+    """Do `task(request, folder, pipe)` and end the process.
 
     What the request or the data are to blame for (`ValueError`, `FileNotFoundError`, `FloatingPointError`) is reported
     as `Failed`; anything else ends with a trace on standard error, and the owner may try again.
@@ -42,8 +42,9 @@ def run(task: Task) -> int:
         task(request, folder, pipe)
     except (ValueError, FileNotFoundError, FloatingPointError) as error:
         pipe.tell(Failed(reason=str(error).rstrip(".") or type(error).__name__))
-        return 1
-    return 0
+    sys.stdout.flush()
+    # torch takes seconds to take itself down on a busy machine, and everything has been said.
+    os._exit(0)
 
 
 class StopFlag:

@@ -3,7 +3,6 @@
 It tells of all of them, or times a few steps of one on made-up pictures, for who wants to know the cost beforehand.
 """
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,4 +50,4 @@ def _made_up(config: presets.Config) -> data.Pictures:
 
 
 if __name__ == "__main__":
-    sys.exit(child.run(answer))
+    child.run(answer)

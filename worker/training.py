@@ -158,7 +158,7 @@ class _Run:
         self._log = log
         self._folder = folder
         self._wants_saving = watch
-        self._killed_at: float | None = None
+        self._kill_at: float | None = None
         self.ending = "ended"
 
     def of(self, request: dict[str, Any], *, silence_seconds: float) -> Snapshot | None:
@@ -170,10 +170,13 @@ class _Run:
                 self._heed(child)
                 if report is not None:
                     last = self._write_down(report) or last
+                # What was waited for is here; the process may take seconds to take itself down.
                 if last is not None and last.final:
-                    return last  # without waiting for the process to take itself down
+                    return last
+                if self._kill_at is not None and isinstance(report, reports.Snapshot):
+                    raise Stopped
             self.ending = _ending(child.exit_code)
-            if self._killed_at is not None:
+            if self._kill_at is not None:
                 raise Stopped
             if child.exit_code != 0:
                 _log.warning("child died", job=self._work.job.id, how=self.ending, output=child.tail)
@@ -181,8 +184,8 @@ class _Run:
 
     def _heed(self, child: Owned) -> None:
         """Leave off when the job should: at once, or after the child has saved."""
-        if self._killed_at is not None:
-            if time.monotonic() > self._killed_at:
+        if self._kill_at is not None:
+            if time.monotonic() > self._kill_at:
                 raise Stopped
             return
         try:
@@ -191,7 +194,7 @@ class _Run:
             if not self._wants_saving(self._work.job):
                 raise
             child.ask_to_stop()
-            self._killed_at = time.monotonic() + SAVE_SECONDS
+            self._kill_at = time.monotonic() + SAVE_SECONDS
 
     def _write_down(self, report: reports.Report) -> Snapshot | None:
         match report:

@@ -4,7 +4,6 @@ The request names a preset, its settings, the pictures (a zip), the budget, and 
 """
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -108,4 +107,4 @@ def _finite(value: float) -> float | None:
 
 
 if __name__ == "__main__":
-    sys.exit(child.run(train))
+    child.run(train)
