@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -73,19 +73,18 @@ def discard(store: Store, dataset_id: str) -> None:
     store.delete(*store.list(f"datasets/{dataset_id}"))
 
 
-async def _keep(pieces: AsyncIterator[multipart.Piece], store: Store, path: str, *, name: str) -> datasets.Upload:
+async def _keep(
+    pieces: AsyncGenerator[multipart.Piece, None], store: Store, path: str, *, name: str
+) -> datasets.Upload:
     """Send one file to the store while it comes in, at most a few pieces ahead of it."""
     waiting: asyncio.Queue[bytes | None] = asyncio.Queue(_PIECES_AHEAD)
     put = asyncio.create_task(store.put_stream(path, _drained(waiting)))
     hashed, size = hashlib.sha256(), 0
     try:
-        async for piece in pieces:
-            if isinstance(piece, multipart.PartEnds):
-                break
-            assert isinstance(piece, multipart.PartData)
-            hashed.update(piece.data)
-            size += len(piece.data)
-            await _feed(waiting, piece.data, put)
+        async for data in multipart.part(pieces):
+            hashed.update(data)
+            size += len(data)
+            await _feed(waiting, data, put)
         await _feed(waiting, None, put)
         await put
     finally:
@@ -112,13 +111,10 @@ async def _drained(waiting: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]
         yield data
 
 
-async def _text(pieces: AsyncIterator[multipart.Piece], field: str) -> str:
+async def _text(pieces: AsyncGenerator[multipart.Piece, None], field: str) -> str:
     found = b""
-    async for piece in pieces:
-        if isinstance(piece, multipart.PartEnds):
-            break
-        assert isinstance(piece, multipart.PartData)
-        found += piece.data
+    async for data in multipart.part(pieces):
+        found += data
         if len(found) > LARGEST_FIELD_BYTES:
             raise InvalidFields([{"loc": ("body", field), "msg": "is too long"}])
     try:

@@ -17,6 +17,7 @@ from app.contract.database import Database
 from app.contract.settings import Settings
 from app.contract.store import Store
 from app.credentials import Credentials
+from app.curator import Curator
 from app.datasets import Datasets
 from app.durable import Durable
 from app.face_cache import FaceCache
@@ -63,6 +64,7 @@ class Parts:
     outputs: Outputs
     datasets: Datasets
     trainings: Trainings
+    curator: Curator
 
 
 def _part(name: str) -> Callable[[Request], Any]:
@@ -97,6 +99,7 @@ DurablePart = Annotated[Durable, Depends(_part("durable"))]
 OutputsPart = Annotated[Outputs, Depends(_part("outputs"))]
 DatasetsPart = Annotated[Datasets, Depends(_part("datasets"))]
 TrainingsPart = Annotated[Trainings, Depends(_part("trainings"))]
+CuratorPart = Annotated[Curator, Depends(_part("curator"))]
 
 Predictor = Annotated[Caller, Depends(requires("predict"))]
 Trainer = Annotated[Caller, Depends(requires("train"))]

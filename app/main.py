@@ -18,6 +18,7 @@ from app.contract.settings import Settings
 from app.contract.store import Store
 from app.credentials import Credentials
 from app.cross_origin import CrossOrigin
+from app.curator import Curator
 from app.datasets import Datasets
 from app.dependencies import Parts
 from app.dispatch import Dispatcher
@@ -108,7 +109,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     openapi.install(app)
     # The last one added comes first.
-    app.add_middleware(BodyLimit, limit=settings.max_upload_bytes, paths={datasets.ROUTE: settings.max_dataset_bytes})
+    limits = {datasets.ROUTE: settings.max_dataset_bytes, models.ROUTE: settings.max_checkpoint_bytes}
+    app.add_middleware(BodyLimit, limit=settings.max_upload_bytes, paths=limits)
     if settings.admin_key is None:
         app.add_middleware(LoopbackOnly)
     app.add_middleware(CrossOrigin)
@@ -207,6 +209,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             outputs=Outputs(store, classification),
             datasets=uploaded,
             trainings=Trainings(database, durable, catalog, uploaded, settings),
+            curator=Curator(database, store, catalog, inference, client),
         )
 
 

@@ -66,6 +66,15 @@ async def pieces(request: Request, *, accepted: str) -> AsyncGenerator[Piece, No
         raise InvalidRequest(reason="the multipart body ends before its end")
 
 
+async def part(pieces: AsyncGenerator[Piece, None]) -> AsyncGenerator[bytes, None]:
+    """The bytes of the part that began last, to its end."""
+    async for piece in pieces:
+        if isinstance(piece, PartEnds):
+            return
+        assert isinstance(piece, PartData)
+        yield piece.data
+
+
 class _Collector:
     """Turns the parser's callbacks into pieces."""
 

@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     )
     train_niceness: int = Field(10, ge=0, le=19, description="How much a training gives way to other processes.")
     max_dataset_bytes: int = Field(4_000_000_000, ge=1, description="Largest upload of a data set, in bytes.")
+    max_checkpoint_bytes: int = Field(500_000_000, ge=1, description="Largest checkpoint to import, in bytes.")
     max_dataset_pictures: int = Field(250_000, ge=1, description="Most files in one data set.")
     webhook_private_addresses: bool = Field(
         False, description="Whether webhooks may go to addresses that only this network reaches."

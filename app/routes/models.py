@@ -1,14 +1,56 @@
 """The models that can be used, and their versions."""
 
-from fastapi import APIRouter
+import asyncio
+import tempfile
+from pathlib import Path as FilePath
+from typing import Annotated, Any, Literal
 
-from app import errors
-from app.contract.errors import Unauthenticated, UnknownModel, UnknownVersion
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from app import checkpoint_upload, errors
+from app.contract.errors import (
+    BadCheckpoint,
+    BodyTooLarge,
+    Busy,
+    DeadlineExceeded,
+    Forbidden,
+    InvalidRequest,
+    NothingYet,
+    NoWorker,
+    Unauthenticated,
+    UnknownModel,
+    UnknownVersion,
+    UnsupportedMediaType,
+    VersionInUse,
+    WrongKind,
+)
 from app.contract.registry import Model, Version
-from app.contract.schemas.models import ModelDetail, ModelEntry, ModelList, VersionView
-from app.dependencies import CatalogPart, Predictor
+from app.contract.schemas.models import AliasTarget, ModelDetail, ModelEntry, ModelList, VersionView
+from app.dependencies import Admin, CatalogPart, CuratorPart, Predictor, Trainer
 
-router = APIRouter(prefix="/v1/models", tags=["models"])
+ROUTE = "/v1/models"
+
+router = APIRouter(prefix=ROUTE, tags=["models"])
+
+VersionName = Annotated[str, Path(pattern=r"^sha256:[0-9a-f]{12,64}$", examples=["sha256:" + "0" * 64])]
+
+_BODY: dict[str, Any] = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file", "name"],
+                "properties": {
+                    "file": {"type": "string", "format": "binary"},
+                    "name": {"type": "string", "maxLength": 64},
+                    "card": {"type": "string", "description": "The model card, in Markdown."},
+                },
+            }
+        }
+    },
+}
 
 RUNS = "job_"
 """Checkpoints of jobs that run are models with such names; they are used by name and not listed."""
@@ -30,7 +72,108 @@ async def list_models(catalog: CatalogPart, _caller: Predictor) -> ModelList:
 )
 async def get_model(name: str, catalog: CatalogPart, _caller: Predictor) -> ModelDetail:
     """The model's versions, aliases and card."""
-    model = catalog.model(name)
+    return _detail(catalog.model(name), catalog)
+
+
+@router.post(
+    "",
+    operation_id="importModel",
+    summary="Import a checkpoint",
+    status_code=201,
+    response_model=ModelDetail,
+    responses=errors.declared(
+        Unauthenticated,
+        Forbidden,
+        InvalidRequest,
+        UnsupportedMediaType,
+        BodyTooLarge,
+        BadCheckpoint,
+        WrongKind,
+        Busy,
+        NoWorker,
+        DeadlineExceeded,
+    ),
+    openapi_extra={"requestBody": _BODY},
+)
+async def import_model(
+    request: Request, response: Response, catalog: CatalogPart, curator: CuratorPart, caller: Admin
+) -> ModelDetail:
+    """A safetensors file that Likeness wrote becomes a version, once a serving worker has used it.
+
+    A checkpoint says how large a network to build, so only administrators bring one from elsewhere.
+    """
+    with tempfile.NamedTemporaryFile(prefix="likeness-import-") as file:
+        fields = await checkpoint_upload.receive(request, file)
+        version = await curator.add(fields.name, FilePath(file.name), fields.card, caller)
+    response.headers["Location"] = f"{ROUTE}/{version.model}"
+    return _detail(catalog.model(version.model), catalog)
+
+
+@router.put(
+    "/{name}/aliases/{alias}",
+    operation_id="putAlias",
+    summary="Promote, or roll back",
+    responses=errors.declared(
+        Unauthenticated, Forbidden, UnknownModel, UnknownVersion, BadCheckpoint, Busy, NoWorker, DeadlineExceeded
+    ),
+)
+async def put_alias(
+    name: str,
+    alias: Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,63}$", examples=["production"])],
+    target: AliasTarget,
+    catalog: CatalogPart,
+    curator: CuratorPart,
+    caller: Trainer,
+) -> ModelDetail:
+    """A serving worker uses the version first. Requests that are under way finish on the version they began with."""
+    return _detail(await curator.point(name, alias, target.version, caller), catalog)
+
+
+@router.get(
+    "/{name}/versions/{version}/export",
+    operation_id="exportVersion",
+    summary="A version's file",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "The file.",
+        },
+        **errors.declared(Unauthenticated, UnknownModel, UnknownVersion, NothingYet),
+    },
+)
+async def export_version(
+    name: str,
+    version: VersionName,
+    curator: CuratorPart,
+    _caller: Trainer,
+    format: Annotated[Literal["safetensors", "onnx"], Query(description="safetensors or onnx.")] = "safetensors",
+) -> Response:
+    """The checkpoint, or the graph that serving workers run on a CPU."""
+    found, size, data = await asyncio.to_thread(curator.export, name, version, onnx=format == "onnx")
+    file = f"{found.model}-{found.digest[:12]}.{format}"
+    headers = {
+        "Content-Length": str(size),
+        "Content-Disposition": f'attachment; filename="{file}"',
+        "ETag": f'"{found.digest}-{format}"',
+        "Cache-Control": "private, max-age=31536000, immutable",
+    }
+    return StreamingResponse(data, media_type="application/octet-stream", headers=headers)
+
+
+@router.delete(
+    "/{name}/versions/{version}",
+    operation_id="deleteVersion",
+    summary="Remove a version",
+    status_code=204,
+    responses=errors.declared(Unauthenticated, Forbidden, UnknownModel, UnknownVersion, VersionInUse),
+)
+async def delete_version(name: str, version: VersionName, curator: CuratorPart, caller: Trainer) -> None:
+    """Refused while an alias refers to it. A model without versions is gone, too."""
+    await curator.remove(name, version, caller)
+
+
+def _detail(model: Model, catalog: CatalogPart) -> ModelDetail:
     production = _production(model)
     return ModelDetail(
         **_entry(model, catalog),

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from app.contract.schemas.base import Told
+from app.contract.schemas.base import Asked, Told
 
 
 class VersionView(Told):
@@ -36,6 +36,14 @@ class ModelEntry(Told):
     size: int | None = Field(description="Side of the network's own pictures, in pixels.")
     truncation: float | None = Field(description="What a generator takes when a request leaves truncation out.")
     default: bool = Field(description="Whether a request that names no model gets this one.")
+
+
+class AliasTarget(Asked):
+    """What an alias is to refer to."""
+
+    version: str = Field(
+        pattern=r"^sha256:[0-9a-f]{12,64}$", description="At least 12 hex digits.", examples=["sha256:" + "0" * 64]
+    )
 
 
 class ModelList(Told):
