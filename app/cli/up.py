@@ -15,8 +15,8 @@ _COLOURS = ("cyan", "green", "magenta", "yellow", "blue")
 
 
 def up(
-    port: Annotated[int | None, typer.Option(help="Port of the api; 0 takes a free one.  [default: 8000]")] = None,
-    host: Annotated[str | None, typer.Option(help="Address of the api.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of the api; 0 takes a free one.", show_default="8000")] = None,
+    host: Annotated[str | None, typer.Option(help="Address of the api.", show_default="127.0.0.1")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept; LIKENESS_HOME.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Infer workers; one fills a CPU, each GPU wants one.")] = 1,
 ) -> None:

@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 def worker(
     kind: Annotated[Kind, typer.Argument(help="infer answers requests, train runs jobs.")],
-    name: Annotated[str | None, typer.Option(help="Stable name of its place.  [default: KIND-HOSTNAME]")] = None,
+    name: Annotated[str | None, typer.Option(help="Stable name of its place.", show_default="KIND-HOSTNAME")] = None,
     check: Annotated[bool, typer.Option("--check", help="Ask instead: exit code 0 if it lives, for probes.")] = False,
 ) -> None:
     """Run one worker process. It needs Redis, a database and a store; `likeness up` brings them all."""
