@@ -55,6 +55,14 @@ class Client:
         """
         return self._send("POST", path, json=_given(body))
 
+    def delete(self, path: str) -> Any:
+        """Return the JSON answer to a DELETE.
+
+        Raises:
+            ServiceError: no answer, or one that is not a success.
+        """
+        return self._send("DELETE", path)
+
     def upload(self, path: str, *, images: list[tuple[str, bytes]], **fields: Any) -> Any:
         """Return the JSON answer to a multipart POST of (file name, bytes) and of plain fields.
 

@@ -8,7 +8,7 @@ Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage.
 
 import typer
 
-from app.cli import api, classify, generate, jobs, models, prepare, settings, up, worker
+from app.cli import api, classify, generate, jobs, keys, models, prepare, settings, up, worker
 
 application = typer.Typer(
     name="likeness",
@@ -30,6 +30,7 @@ application.command("generate", rich_help_panel=USE)(generate.generate)
 application.command("classify", rich_help_panel=USE)(classify.classify)
 application.command("models", rich_help_panel=USE)(models.models)
 application.command("jobs", rich_help_panel=USE)(jobs.jobs)
+application.add_typer(keys.application, name="keys", rich_help_panel=USE)
 
 
 def main() -> None:
