@@ -36,7 +36,7 @@ class Header:
     network: dict[str, Any]  # the network's configuration, as `models.gan` or `models.classifier` take it
     input: dict[str, Any] = field(default_factory=dict)  # size, channels, and for a classifier mean and std per channel
     labels: tuple[str, ...] = ()
-    calibration: dict[str, Any] = field(default_factory=dict)  # temperature, energy (threshold), abstain (confidence)
+    calibration: dict[str, Any] = field(default_factory=dict)  # the fields of `models.calibration.Calibration`
     metrics: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)  # the resolved training configuration
     provenance: dict[str, Any] = field(default_factory=dict)  # data, digest, licence, credit

@@ -66,7 +66,8 @@ def test_part(header: checkpoint.Header, folder: Path) -> data.Pictures:
 
 def _logits(loaded: checkpoint.Checkpoint, images: Tensor, *, tta: bool) -> Tensor:
     """Calibrated logits."""
-    return predict(checkpoint.build(loaded), images, tta=tta) / loaded.header.calibration.get("temperature", 1.0)
+    fitted = calibration.Calibration(**loaded.header.calibration)
+    return fitted.apply(predict(checkpoint.build(loaded), images, tta=tta))
 
 
 def _share(chosen: Tensor) -> float:

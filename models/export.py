@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models import checkpoint, explain
+from models.calibration import Calibration
 from models.classifier import Classifier
 from models.gan import Generator
 
@@ -94,20 +95,19 @@ def example(header: checkpoint.Header, *, batch: int, seed: int) -> dict[str, ND
 
 
 class ClassifierGraph(nn.Module):
-    """pixels uint8 [N, H, W, C] -> logits float32 [N, classes] divided by the temperature, and a heat map if cheap."""
+    """pixels uint8 [N, H, W, C] -> calibrated logits float32 [N, classes], and a heat map if cheap."""
 
-    def __init__(self, network: Classifier, temperature: float) -> None:
+    def __init__(self, network: Classifier, fitted: Calibration) -> None:
         super().__init__()
-        self.network, self.temperature = network, temperature
+        self.network, self.fitted = network, fitted
         self.outputs = ["logits", "heat"] if explain.has_closed_form(network) else ["logits"]
 
     def forward(self, pixels: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         x = pixels.permute(0, 3, 1, 2).float() / 255
         if len(self.outputs) == 1:
-            logits: Tensor = self.network(x)
-            return logits / self.temperature
+            return self.fitted.apply(self.network(x))
         logits, heat = explain.likeliest(self.network, x)
-        return logits / self.temperature, (heat * 255).round().to(torch.uint8)
+        return self.fitted.apply(logits), (heat * 255).round().to(torch.uint8)
 
 
 class GeneratorGraph(nn.Module):
@@ -126,7 +126,7 @@ class GeneratorGraph(nn.Module):
 def _graph(loaded: checkpoint.Checkpoint) -> ClassifierGraph | GeneratorGraph:
     network = checkpoint.build(loaded)
     if isinstance(network, Classifier):
-        return ClassifierGraph(network, loaded.header.calibration.get("temperature", 1.0)).eval()
+        return ClassifierGraph(network, Calibration(**loaded.header.calibration)).eval()
     assert isinstance(network, Generator)
     return GeneratorGraph(network).eval()
 

@@ -176,7 +176,7 @@ class Run:
         assert self.validation.labels is not None
         logits = predict(self.average, self.validation.images, device=self.place.device)
         fitted = calibration.fit(logits, self.validation.labels)
-        found = metrics.report(logits / fitted.temperature, self.validation.labels)
+        found = metrics.report(fitted.apply(logits), self.validation.labels)
         values = {"accuracy": found.accuracy, "nll": found.nll, "ece": found.ece}
         yield Metrics(self.images, {f"validation_{name}": value for name, value in values.items()})
         network = self.config.network

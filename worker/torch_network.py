@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from models import checkpoint, explain
+from models.calibration import Calibration
 
 
 class TorchNetwork:
@@ -22,14 +23,14 @@ class TorchNetwork:
         torch.set_num_threads(threads)
         self._on = torch.device(device)
         loaded = checkpoint.load(path)
-        self._temperature = float(loaded.header.calibration.get("temperature", 1.0))
+        self._calibration = Calibration(**loaded.header.calibration)
         self._network = checkpoint.build(loaded).to(self._on, memory_format=torch.channels_last)
         self.device = torch.cuda.get_device_name(self._on) if self._on.type == "cuda" else "cpu"
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated logits [N, classes] of pictures [N, H, W, C]."""
         with torch.inference_mode():
-            return (self._network(self._pictures(pixels)) / self._temperature).float().cpu().numpy()
+            return self._calibration.apply(self._network(self._pictures(pixels)).float()).cpu().numpy()
 
     def pixels(self, styles: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pictures [N, H, W, C] of styles [N, stages, style_size]."""

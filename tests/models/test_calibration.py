@@ -4,7 +4,7 @@ import torch
 from models import calibration, metrics
 
 
-def drawn(count: int = 20_000) -> tuple[torch.Tensor, torch.Tensor]:
+def drawn(count: int = 4_000) -> tuple[torch.Tensor, torch.Tensor]:
     """Honest logits over five classes, and labels drawn from them."""
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(count, 5, generator=generator)
@@ -13,24 +13,37 @@ def drawn(count: int = 20_000) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("true_temperature", [0.3, 1.0, 4.0])
 def test_the_temperature_that_spoilt_the_logits_is_found(true_temperature: float) -> None:
+    logits, labels = drawn(calibration.ENOUGH_FOR_TWO - 1)
+    fitted = calibration.fit_confidence(logits * true_temperature, labels)
+    assert fitted.temperature == pytest.approx(true_temperature, rel=0.1)
+    assert fitted.exponent == 1.0
+
+
+def test_distances_that_were_drawn_together_are_spread_again() -> None:
     logits, labels = drawn()
-    assert calibration.fit_temperature(logits * true_temperature, labels) == pytest.approx(true_temperature, rel=0.04)
+    most = logits.amax(1, keepdim=True)
+    squeezed = most - (most - logits) ** (1 / 1.5)
+    fitted = calibration.fit_confidence(squeezed, labels)
+    assert fitted.exponent == pytest.approx(1.5, abs=0.15)
+    plain = calibration.fit_confidence(squeezed[:999], labels[:999])
+    honest, mended, scaled = (metrics.nll(x, labels) for x in (logits, fitted.apply(squeezed), plain.apply(squeezed)))
+    assert mended < honest + 0.002 < scaled
 
 
 def test_a_few_pictures_that_are_all_right_are_no_proof_of_certainty() -> None:
     labels = torch.arange(18) % 3
     logits = 2.0 * torch.eye(3)[labels]
-    temperature = calibration.fit_temperature(logits, labels)
-    assert (logits / temperature).softmax(1).amax(1).mean().item() == pytest.approx(19 / 20, abs=1e-3)
+    fitted = calibration.fit_confidence(logits, labels)
+    assert fitted.apply(logits).softmax(1).amax(1).mean().item() == pytest.approx(19 / 20, abs=1e-3)
 
 
 def test_a_fitted_temperature_mends_calibration_and_leaves_accuracy() -> None:
     logits, labels = drawn()
     spoilt = 3 * logits
     fitted = calibration.fit(spoilt, labels)
-    mended = spoilt / fitted.temperature
+    mended = fitted.apply(spoilt)
     assert metrics.ece(spoilt, labels) > 0.1
-    assert metrics.ece(mended, labels) < 0.02
+    assert metrics.ece(mended, labels) < 0.03
     assert metrics.accuracy(mended, labels) == metrics.accuracy(spoilt, labels)
 
 
@@ -56,5 +69,5 @@ def test_energy_is_high_where_no_class_is_likely() -> None:
 def test_few_validation_pictures_lie_beyond_the_energy_threshold() -> None:
     logits, labels = drawn()
     fitted = calibration.fit(logits, labels)
-    beyond = calibration.energy(logits / fitted.temperature) > fitted.energy
+    beyond = calibration.energy(fitted.apply(logits)) > fitted.energy
     assert beyond.float().mean().item() == pytest.approx(1 - calibration.KEPT, abs=0.002)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from models import checkpoint, explain, export, gan
+from models.calibration import Calibration
 from models.classifier import Classifier, NetworkConfig
 from models.predict import predict
 
@@ -20,7 +21,11 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = Classifier(config)
     network.train()(torch.rand(64, 1, 12, 12))  # normalisation statistics of its own
     path = tmp_path_factory.mktemp("export") / "c.safetensors"
-    header = {"input": {"size": 12, "channels": 1}, "labels": ("a", "b", "c"), "calibration": {"temperature": 0.5}}
+    header = {
+        "input": {"size": 12, "channels": 1},
+        "labels": ("a", "b", "c"),
+        "calibration": {"temperature": 0.5, "exponent": 1.5},
+    }
     checkpoint.save(path, kind="classifier", network=asdict(config), weights=network.state_dict(), header=header)
     export.export(path, path.with_suffix(".onnx"))
     return path
@@ -45,7 +50,8 @@ def test_a_classifier_takes_raw_bytes_and_gives_calibrated_logits(classifier: Pa
     loaded = checkpoint.load(classifier)
     pixels = np.random.default_rng(0).integers(0, 256, (7, 12, 12, 1), dtype=np.uint8)
     (logits,) = session(classifier).run(["logits"], {"pixels": pixels})
-    expected = predict(checkpoint.build(loaded), torch.from_numpy(pixels).permute(0, 3, 1, 2)) / 0.5
+    raw = predict(checkpoint.build(loaded), torch.from_numpy(pixels).permute(0, 3, 1, 2))
+    expected = Calibration(temperature=0.5, exponent=1.5).apply(raw)
     np.testing.assert_allclose(logits, expected.numpy(), atol=1e-4)
 
 
@@ -110,6 +116,6 @@ def test_a_graph_that_computes_something_else_is_refused(classifier: Path) -> No
     proto = onnx.load(classifier.with_suffix(".onnx"))
     (weight,) = [entry for entry in proto.graph.initializer if entry.name.endswith("head.1.weight")]
     weight.raw_data = (np.frombuffer(weight.raw_data, np.float32) + 0.01).tobytes()
-    graph = export.ClassifierGraph(checkpoint.build(loaded), 0.5)
+    graph = export.ClassifierGraph(checkpoint.build(loaded), Calibration(**loaded.header.calibration))
     with pytest.raises(export.ExportDiffers):
         export.check(proto.SerializeToString(), graph, loaded.header)
