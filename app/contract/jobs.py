@@ -178,6 +178,8 @@ def finish(
     if current is None:
         raise LeaseLost(job.id)
     check_move(JobState(current), wanted)
+    if not wanted.final:  # an orderly hand-over is no failed attempt, however often workers are deployed
+        session.execute(sa.update(JobRow).where(JobRow.id == job.id).values(attempt=JobRow.attempt - 1))
     _move(session, job.id, JobState(current), wanted, why, output=output, error=error)
 
 

@@ -113,6 +113,16 @@ def test_a_job_whose_worker_is_lost_three_times_fails(database: Database) -> Non
     assert ended.finished_at is not None
 
 
+def test_a_job_that_workers_hand_over_in_order_has_spent_no_attempt(database: Database) -> None:
+    job = accept(database)
+    for _ in range(4):
+        held = claim(database, job)
+        assert held is not None
+        with database.session() as session:
+            jobs.finish(session, held, JobState.QUEUED, "the worker is going away")
+    assert read(database, job).attempt == 0
+
+
 def test_a_lease_that_still_runs_is_left_alone(database: Database) -> None:
     job = claimed(database)
     assert sweep(database) == []
