@@ -1,8 +1,12 @@
 """A client of one running service, for the commands that use it over HTTP."""
 
+import contextlib
+import io
 import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import httpx
 
@@ -71,6 +75,28 @@ class Client:
         """
         return self._send("POST", path, files=[("image", image) for image in images], data=_given(fields))
 
+    def put(self, path: str, body: dict[str, Any]) -> Any:
+        """Return the JSON answer to a PUT of JSON.
+
+        Raises:
+            ServiceError: no answer, or one that is not a success.
+        """
+        return self._send("PUT", path, json=body)
+
+    def send_files(self, path: str, *, files: Sequence[Path], sent: Callable[[int], None], **fields: Any) -> Any:
+        """Return the JSON answer to a multipart POST of files in the field `file`, read as they are sent.
+
+        Args:
+            sent: called with the number of bytes of every piece that goes out.
+
+        Raises:
+            ServiceError: no answer, or one that is not a success.
+        """
+        with contextlib.ExitStack() as stack:
+            opened = [(file.name, _Told(stack.enter_context(open(file, "rb")), sent)) for file in files]
+            parts = [("file", part) for part in opened]
+            return self._send("POST", path, files=parts, data=_given(fields))
+
     def _send(self, method: str, path: str, **parts: Any) -> Any:
         try:
             answer = self._http.request(method, path, **parts)
@@ -81,9 +107,35 @@ class Client:
                 f"No Likeness service answers at {self.url} ({error}). Start one with `likeness up`, or set "
                 "LIKENESS_URL to where it runs."
             ) from None
+        if answer.status_code == httpx.codes.NO_CONTENT:
+            return None
         if answer.is_success:
             return _json(answer, self.url)
         raise ServiceError(_sentence(answer), status=answer.status_code)
+
+
+class _Told(io.RawIOBase):
+    """A file that tells how much of it was read."""
+
+    def __init__(self, file: BinaryIO, told: Callable[[int], None]) -> None:
+        self._file, self._told = file, told
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self._told(len(data))
+        return data
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        return self._file.seek(position, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage.
 
 import typer
 
-from app.cli import api, classify, generate, jobs, keys, models, prepare, settings, up, worker
+from app.cli import api, classify, datasets, generate, jobs, keys, models, prepare, settings, train, up, worker
 
 application = typer.Typer(
     name="likeness",
@@ -28,7 +28,9 @@ application.command("prepare", rich_help_panel=RUN)(prepare.prepare)
 application.command("settings", rich_help_panel=RUN)(settings.settings)
 application.command("generate", rich_help_panel=USE)(generate.generate)
 application.command("classify", rich_help_panel=USE)(classify.classify)
-application.command("models", rich_help_panel=USE)(models.models)
+application.add_typer(models.application, name="models", rich_help_panel=USE)
+application.add_typer(datasets.application, name="datasets", rich_help_panel=USE)
+application.command("train", rich_help_panel=USE)(train.train)
 application.command("jobs", rich_help_panel=USE)(jobs.jobs)
 application.add_typer(keys.application, name="keys", rich_help_panel=USE)
 
