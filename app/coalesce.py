@@ -2,8 +2,8 @@
 
 A batch leaves at once while fewer than `in_flight` batches of its lane (one model, one kind of work) are out.
 Otherwise requests gather until an answer comes back or a batch is full. There is no timer: an idle service adds no
-waiting, a busy one batches by itself. Knows nothing of networks, Redis or pictures: an item is one image, whatever
-that is.
+waiting, a busy one batches by itself. Owners take turns: who waits with one image is in the next batch, however many
+another one has in front of it. Knows nothing of networks, Redis or pictures: an item is one image, whatever that is.
 """
 
 import asyncio
@@ -13,6 +13,10 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from app.contract.errors import Busy, DeadlineExceeded
+
+TURN_IMAGES = 8
+"""Images of one owner that go into a batch before the next owner has its turn. A request may be split between batches,
+so turns need no credit to be even."""
 
 L = TypeVar("L", bound=Hashable)
 I = TypeVar("I")
@@ -60,11 +64,22 @@ class _Part(Generic[I, R]):
 
 
 @dataclass(eq=False)
+class _Line(Generic[I, R]):
+    """Requests of one owner, first come first served."""
+
+    requests: deque[_Request[I, R]] = field(default_factory=deque)
+    waiting: int = 0  # images that are in no batch yet
+
+
+@dataclass(eq=False)
 class _Lane(Generic[I, R]):
-    queue: deque[_Request[I, R]] = field(default_factory=deque)
-    waiting: int = 0  # images of the queue that are in no batch yet
+    lines: dict[str, _Line[I, R]] = field(default_factory=dict)  # owners who wait; the next turn is the first one's
     out: int = 0  # batches at the workers
     pump_due: bool = False
+
+    @property
+    def waiting(self) -> int:
+        return sum(line.waiting for line in self.lines.values())
 
 
 class Coalescer(Generic[L, I, R]):
@@ -85,20 +100,23 @@ class Coalescer(Generic[L, I, R]):
         """Images that are in no batch yet."""
         return sum(lane.waiting for lane in self._lanes.values())
 
-    async def run(self, key: L, items: Sequence[I], *, deadline: float) -> Answer[R]:
+    async def run(self, key: L, items: Sequence[I], *, deadline: float, owner: str = "") -> Answer[R]:
         """The results of `items`, which may travel in one batch with those of others, or in several.
 
         Raises:
-            Busy: too much is waiting in this lane.
+            Busy: the owner's share of the lane is full; owners who wait have equal shares.
             DeadlineExceeded: the event loop's time reached `deadline`.
         """
         loop = asyncio.get_running_loop()
         lane = self._lanes.setdefault(key, _Lane())
-        if lane.waiting and lane.waiting + len(items) > self._max_queued_images:
+        line = lane.lines.get(owner) or _Line()
+        share = self._max_queued_images // len(lane.lines.keys() | {owner})
+        if line.waiting and line.waiting + len(items) > share:
             raise Busy()
+        lane.lines[owner] = line
         request = _Request[I, R](items, deadline, loop.time(), loop.create_future())
-        lane.queue.append(request)
-        lane.waiting += len(items)
+        line.requests.append(request)
+        line.waiting += len(items)
         self._schedule(key, lane)
         try:
             async with asyncio.timeout_at(deadline):
@@ -106,7 +124,7 @@ class Coalescer(Generic[L, I, R]):
         except TimeoutError:
             raise DeadlineExceeded() from None
         finally:
-            self._leave(key, lane, request)
+            self._leave(key, lane, request, owner)
         if request.error is not None:
             raise request.error.with_traceback(None)
         return Answer([request.results[i] for i in range(len(items))], request.queue_ms, request.compute_ms)
@@ -132,18 +150,17 @@ class Coalescer(Generic[L, I, R]):
             task.add_done_callback(self._batches.discard)
 
     def _take(self, lane: _Lane[I, R]) -> list[_Part[I, R]]:
-        """The next batch, first come first served; a request that does not fit whole is split."""
+        """The next batch: turn by turn of its owners, who go to the end of the lane when they have more."""
         parts: list[_Part[I, R]] = []
         room = self._max_batch_images
-        while room and lane.queue:
-            request = lane.queue[0]
-            items = request.items[request.taken : request.taken + room]
-            parts.append(_Part(request, request.taken, items))
-            request.taken += len(items)
-            room -= len(items)
-            lane.waiting -= len(items)
-            if request.taken == len(request.items):
-                lane.queue.popleft()
+        while room and lane.lines:
+            owner = next(iter(lane.lines))
+            line = lane.lines.pop(owner)
+            turn = _turn(line, min(room, TURN_IMAGES) if lane.lines else room)
+            parts += turn
+            room -= sum(len(part.items) for part in turn)
+            if line.requests:
+                lane.lines[owner] = line
         return parts
 
     async def _run_batch(self, key: L, lane: _Lane[I, R], parts: Sequence[_Part[I, R]]) -> None:
@@ -176,13 +193,31 @@ class Coalescer(Generic[L, I, R]):
             if len(request.results) == len(request.items) and not request.done.done():
                 request.done.set_result(None)
 
-    def _leave(self, key: L, lane: _Lane[I, R], request: _Request[I, R]) -> None:
-        """Take what is left of a request that ended, failed or was given up out of the queue."""
-        if request.taken < len(request.items) and request in lane.queue:
-            lane.queue.remove(request)
-            lane.waiting -= len(request.items) - request.taken
+    def _leave(self, key: L, lane: _Lane[I, R], request: _Request[I, R], owner: str) -> None:
+        """Take what is left of a request that ended, failed or was given up out of its line."""
+        if request.taken < len(request.items):
+            line = lane.lines[owner]
+            line.requests.remove(request)
+            line.waiting -= len(request.items) - request.taken
+            if not line.requests:
+                del lane.lines[owner]
         self._forget(key, lane)
 
     def _forget(self, key: L, lane: _Lane[I, R]) -> None:
-        if not lane.queue and not lane.out and self._lanes.get(key) is lane:
+        if not lane.lines and not lane.out and self._lanes.get(key) is lane:
             del self._lanes[key]
+
+
+def _turn(line: _Line[I, R], room: int) -> list[_Part[I, R]]:
+    """Up to `room` images of one owner; a request that does not fit whole is split."""
+    parts: list[_Part[I, R]] = []
+    while room and line.requests:
+        request = line.requests[0]
+        items = request.items[request.taken : request.taken + room]
+        parts.append(_Part(request, request.taken, items))
+        request.taken += len(items)
+        line.waiting -= len(items)
+        room -= len(items)
+        if request.taken == len(request.items):
+            line.requests.popleft()
+    return parts

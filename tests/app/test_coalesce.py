@@ -190,3 +190,63 @@ async def test_nothing_is_left_behind() -> None:
     await settle()
     assert shared._lanes == {}
     assert (shared.batches_sent, shared.images_sent) == (50, 50)
+
+
+async def test_a_flood_of_one_owner_does_not_keep_another_waiting() -> None:
+    worker = Worker()
+    shared = coalescer(worker, batch=16)
+    flood = [asyncio.create_task(shared.run("lane", [n] * 4, deadline=LONG, owner="flood")) for n in range(20)]
+    await settle()
+    single = asyncio.create_task(shared.run("lane", [99], deadline=LONG, owner="single"))
+    await settle()
+    worker.go.set()
+    assert (await single).results == [198]
+    await asyncio.gather(*flood)
+    assert 99 in worker.batches[1]
+    assert worker.batches[1].count(99) == 1
+    assert len(worker.batches[1]) == 16
+
+
+async def test_owners_who_wait_have_equal_shares_of_each_batch() -> None:
+    worker = Worker()
+    shared = coalescer(worker, batch=16)
+    first = asyncio.create_task(shared.run("lane", [0], deadline=LONG))
+    await settle()
+    tasks = [
+        asyncio.create_task(shared.run("lane", [owner] * 4, deadline=LONG, owner=str(owner)))
+        for owner in (1, 1, 1, 1, 1, 1, 2, 2, 2, 2)
+    ]
+    await settle()
+    worker.go.set()
+    await asyncio.gather(first, *tasks)
+    assert [sorted(batch) for batch in worker.batches[1:]] == [[1] * 8 + [2] * 8, [1] * 8 + [2] * 8, [1] * 8]
+
+
+async def test_a_full_line_of_one_owner_leaves_room_for_another() -> None:
+    worker = Worker()
+    shared = coalescer(worker, batch=4, queued=8)
+    tasks = []
+    for _ in range(3):  # the first one leaves as a batch
+        tasks.append(asyncio.create_task(shared.run("lane", [0] * 4, deadline=LONG, owner="flood")))
+        await settle()
+    with pytest.raises(Busy):
+        await shared.run("lane", [0], deadline=LONG, owner="flood")
+    tasks.append(asyncio.create_task(shared.run("lane", [1], deadline=LONG, owner="single")))
+    await settle()
+    worker.go.set()
+    assert [len((await task).results) for task in tasks] == [4, 4, 4, 1]
+
+
+async def test_who_gives_up_leaves_the_line() -> None:
+    worker = Worker()
+    shared = coalescer(worker, batch=4)
+    first = asyncio.create_task(shared.run("lane", [0] * 4, deadline=LONG, owner="a"))
+    await settle()
+    given_up = asyncio.create_task(shared.run("lane", [1] * 4, deadline=LONG, owner="b"))
+    await settle()
+    given_up.cancel()
+    await settle()
+    assert shared.waiting_images == 0
+    worker.go.set()
+    await first
+    assert worker.batches == [[0] * 4]
