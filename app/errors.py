@@ -179,7 +179,8 @@ async def _storage(_request: Request, error: Exception) -> Response:
 
 async def _unexpected(_request: Request, error: Exception) -> Response:
     _log.error("unexpected failure", exc_info=error)
-    return response(errors.InternalError())
+    # Starlette answers this one outside of all middleware, so the id is not added there.
+    return response(errors.InternalError(), {request_ids.HEADER: request_ids.current.get()})
 
 
 def _fields(error: errors.LikenessError) -> list[FieldError] | None:

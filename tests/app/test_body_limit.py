@@ -1,0 +1,58 @@
+import io
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from app.body_limit import BodyLimit
+from tests.app import serving
+
+LIMIT = 100_000
+
+
+async def length(request: Request) -> Response:
+    """Tells how long the body is; a body that breaks off it takes for a bad request."""
+    try:
+        return PlainTextResponse(str(len(await request.body())))
+    except Exception:
+        return Response(status_code=400)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[httpx.Client]:
+    app = Starlette(routes=[Route(path, length, methods=["POST"]) for path in ("/", "/large")])
+    app.add_middleware(BodyLimit, limit=LIMIT, paths={"/large": 10 * LIMIT})
+    with serving.listening(app) as address, httpx.Client(base_url=address, trust_env=False) as client:
+        yield client
+
+
+def in_pieces(total: int) -> Iterator[bytes]:
+    """A body without a length: it is sent in chunks."""
+    for start in range(0, total, 10_000):
+        yield bytes(min(10_000, total - start))
+
+
+def test_a_body_of_just_the_limit_is_read(service: httpx.Client) -> None:
+    assert service.post("/", content=bytes(LIMIT)).text == str(LIMIT)
+    assert service.post("/", content=in_pieces(LIMIT)).text == str(LIMIT)
+
+
+@pytest.mark.parametrize("total", [LIMIT + 1, 50 * LIMIT])
+def test_a_longer_one_is_refused_and_the_client_learns_of_it(service: httpx.Client, total: int) -> None:
+    answer = service.post("/", content=bytes(total))
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("total", [LIMIT + 1, 5 * LIMIT])
+def test_so_is_one_that_does_not_say_how_long_it_is(service: httpx.Client, total: int) -> None:
+    answer = service.post("/", content=in_pieces(total))
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_a_path_may_have_a_limit_of_its_own(service: httpx.Client) -> None:
+    assert service.post("/large", content=bytes(5 * LIMIT)).text == str(5 * LIMIT)
+    assert service.post("/large", content=io.BytesIO(bytes(11 * LIMIT))).status_code == 413

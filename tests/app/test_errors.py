@@ -1,0 +1,76 @@
+import json
+import re
+from pathlib import Path
+
+import pydantic
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app import errors
+from app.contract.errors import BY_CODE, BadOption, Busy, Unauthenticated
+from app.contract.schemas.generate import GenerateRequest
+from app.request_ids import RequestIds
+
+
+def test_every_error_has_a_status_of_its_own() -> None:
+    assert set(errors.STATUS) == set(BY_CODE.values())
+
+
+def test_busy_says_when_to_come_back() -> None:
+    answer = errors.response(Busy(retry_after=7))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+
+
+def test_who_needs_a_key_is_told_which_kind() -> None:
+    assert errors.response(Unauthenticated()).headers["www-authenticate"] == "Bearer"
+
+
+def test_a_problem_has_the_members_of_the_rfc() -> None:
+    said = json.loads(errors.response(BadOption(name="size", reason="is odd")).body)
+    assert said == {
+        "type": "urn:likeness:problem:bad_option",
+        "title": "An option is not valid.",
+        "status": 422,
+        "detail": "size is odd.",
+        "code": "bad_option",
+        "request_id": "",
+    }
+
+
+def test_fields_are_named() -> None:
+    with pytest.raises(pydantic.ValidationError) as refusal:
+        GenerateRequest.model_validate({"size": 5, "count": True})
+    problem = errors.problem(errors.InvalidFields.of(refusal.value, "body"))
+    assert problem.errors is not None
+    assert {tuple(field.loc) for field in problem.errors} == {("body", "size"), ("body", "count")}
+
+
+def test_what_nobody_expected_is_told_without_its_inside(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def fail() -> None:
+        raise RuntimeError("a secret path: /etc/passwd")
+
+    errors.install(app)
+    app.add_middleware(RequestIds)
+    answer = TestClient(app, raise_server_exceptions=False).get("/")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "secret" not in answer.text
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]
+    assert "a secret path" in caplog.text
+
+
+def test_every_declared_failure_is_documented(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for status, answer in operation["responses"].items():
+                if int(status) >= 400 and path.startswith("/v1/") and "$ref" not in answer:
+                    assert "application/problem+json" in answer["content"], (path, method, status)
+
+
+def test_statuses_are_nowhere_else() -> None:
+    source = (Path(errors.__file__).parent / "contract" / "errors.py").read_text()
+    assert not re.search(r"\b[45]\d\d\b", source)

@@ -1,0 +1,70 @@
+import concurrent.futures
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from app.contract.settings import Settings
+from app.main import StartRefused, create_app
+from tests.app import serving
+
+
+def test_it_refuses_an_address_that_others_reach_without_a_key(tmp_path: Path, api_redis: str) -> None:
+    settings = serving.home_settings(tmp_path, api_redis, host="0.0.0.0")
+    serving.publish(settings)
+    with pytest.raises(StartRefused, match="LIKENESS_ADMIN_KEY"), TestClient(create_app(settings)):
+        pass
+
+
+def test_it_refuses_a_database_without_its_schema(tmp_path: Path, api_redis: str) -> None:
+    with (
+        pytest.raises(StartRefused, match="likeness migrate"),
+        TestClient(create_app(serving.home_settings(tmp_path, api_redis))),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "127.0.0.1:1", "[::1]:8000", "LOCALHOST"])
+def test_without_a_key_it_answers_to_its_own_names(client: TestClient, host: str) -> None:
+    assert client.get("/healthz", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil", "", "::1"]
+)
+def test_without_a_key_it_answers_to_no_other_name(client: TestClient, host: str) -> None:
+    answer = client.get("/v1/models", headers={"Host": host})
+    assert (answer.status_code, answer.json()["code"]) == (421, "wrong_host")
+
+
+def test_without_a_key_a_page_elsewhere_cannot_post_here(client: TestClient) -> None:
+    files = {"image": ("x.png", serving.png(1), "image/png")}
+    foreign = client.post("/v1/classify", files=files, headers={"Origin": "https://evil.example"})
+    assert (foreign.status_code, foreign.json()["code"]) == (421, "wrong_host")
+    assert client.post("/v1/classify", files=files, headers={"Origin": "http://localhost"}).status_code == 200
+
+
+def test_an_address_that_is_none_and_a_method_that_is_wrong(client: TestClient) -> None:
+    assert client.get("/v1/nothing").json()["code"] == "not_found"
+    wrong = client.put("/v1/generate")
+    assert (wrong.status_code, wrong.json()["code"], wrong.headers["allow"]) == (405, "method_not_allowed", "POST")
+
+
+def test_concurrent_requests_share_batches(settings: Settings, worker: serving.ProtocolWorker) -> None:
+
+    worker.delay = 0.05
+    before = len(worker.batches)
+    try:
+        with (
+            serving.listening(create_app(settings)) as address,
+            httpx.Client(base_url=address, trust_env=False) as client,
+            concurrent.futures.ThreadPoolExecutor(32) as threads,
+        ):
+            answers = list(threads.map(lambda n: client.get(f"/v1/faces/together-{n}.png"), range(64)))
+    finally:
+        worker.delay = 0
+    assert [answer.status_code for answer in answers] == [200] * 64
+    batches = worker.batches[before:]
+    assert sum(len(batch.drawings) for batch in batches) == 64  # type: ignore[union-attr]
+    assert len(batches) < 24
