@@ -102,7 +102,7 @@ class Runner:
             except jobs.LeaseLost:
                 lease.lost = True
             except Stopped:
-                end = functools.partial(self._let_go, why="the worker goes away")
+                end = functools.partial(self._let_go, why="the worker goes away", spent=False)
             except Exception as error:  # whatever a job dies of, the job says so and the worker lives on
                 failure = failures.told(error)
                 log.warning("job failed", code=failure.code, detail=failure.detail)
@@ -138,18 +138,14 @@ class Runner:
             _log.error("a job's end could not be written", job=job.id, error=str(error))
         return True
 
-    def _let_go(self, job: jobs.Job, *, why: str) -> None:
-        """End the job as was asked, or queue it again when nobody asked."""
-        asked = {JobState.CANCELLING: JobState.CANCELLED, JobState.PAUSING: JobState.PAUSED}
+    def _let_go(self, job: jobs.Job, *, why: str, spent: bool) -> None:
         with self._database.session() as session:
-            row = jobs.get(session, job.id)
-            wanted = JobState.QUEUED if row is None else asked.get(row.state, JobState.QUEUED)
-            jobs.finish(session, job, wanted, why if wanted is JobState.QUEUED else "as was asked")
+            jobs.hand_over(session, job, why, spent=spent)
         self._wake(job)
 
     def _fail(self, job: jobs.Job, *, failure: LikenessError) -> None:
         if isinstance(failure, StorageUnavailable) and job.attempt < self._max_attempts:
-            self._let_go(job, why="the storage did not answer")
+            self._let_go(job, why="the storage did not answer", spent=True)
             return
         error = {"code": failure.code, "title": failure.title, "detail": failure.detail}
         self._finish(job, wanted=JobState.FAILED, why=failure.code, error=error)

@@ -174,13 +174,22 @@ def finish(
     session: Session, job: Job, wanted: JobState, why: str, *, output: dict[str, Any] | None = None, error: Any = None
 ) -> None:
     """Give up the lease: the job becomes final, paused, or queued again. Raises `LeaseLost` or `ForbiddenMove`."""
-    current = session.execute(_held(job).values(token=JobRow.token).returning(JobRow.state)).scalar()
-    if current is None:
-        raise LeaseLost(job.id)
-    check_move(JobState(current), wanted)
-    if not wanted.final:  # an orderly hand-over is no failed attempt, however often workers are deployed
+    current = _current(session, job)
+    check_move(current, wanted)
+    _move(session, job.id, current, wanted, why, output=output, error=error)
+
+
+def hand_over(session: Session, job: Job, why: str, *, spent: bool) -> None:
+    """Give up the lease before the end: the job ends as was asked of it, or waits for another worker.
+
+    `spent` says whether that counts as an attempt. A worker that goes away in order spends none, so that deployments
+    during a long job leave all of them for workers that are really lost. Raises `LeaseLost`.
+    """
+    current = _current(session, job)
+    asked = {JobState.CANCELLING: JobState.CANCELLED, JobState.PAUSING: JobState.PAUSED}
+    if not spent:
         session.execute(sa.update(JobRow).where(JobRow.id == job.id).values(attempt=JobRow.attempt - 1))
-    _move(session, job.id, JobState(current), wanted, why, output=output, error=error)
+    _move(session, job.id, current, asked.get(current, JobState.QUEUED), "as was asked" if current in asked else why)
 
 
 def ask(session: Session, job_id: str, wanted: JobState, why: str) -> Job | None:
@@ -243,6 +252,14 @@ def release_lost(session: Session, *, max_attempts: int, error: dict[str, Any]) 
             _move(session, row.id, current, JobState.QUEUED, why)
         session.refresh(row)
     return [Job.model_validate(row) for row in lost]
+
+
+def _current(session: Session, job: Job) -> JobState:
+    """The job's state, locked for the worker that holds it. Raises `LeaseLost`."""
+    current = session.execute(_held(job).values(token=JobRow.token).returning(JobRow.state)).scalar()
+    if current is None:
+        raise LeaseLost(job.id)
+    return JobState(current)
 
 
 def _held(job: Job) -> sa.Update:

@@ -119,7 +119,7 @@ def test_a_job_that_workers_hand_over_in_order_has_spent_no_attempt(database: Da
         held = claim(database, job)
         assert held is not None
         with database.session() as session:
-            jobs.finish(session, held, JobState.QUEUED, "the worker is going away")
+            jobs.hand_over(session, held, "the worker goes away", spent=False)
     assert read(database, job).attempt == 0
 
 
