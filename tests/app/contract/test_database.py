@@ -3,7 +3,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
+from app.contract import database as module
 from app.contract.database import Database
 from app.contract.tables import Base
 
@@ -23,3 +25,7 @@ def test_migrations_go_down_to_nothing_and_up_again(tmp_path: Path) -> None:
     database.migrate()
     assert database.at_head()
     database.close()
+
+
+def test_the_head_is_the_one_that_alembic_sees() -> None:
+    assert module.head() == ScriptDirectory(str(module._MIGRATIONS)).get_current_head()
