@@ -140,7 +140,8 @@ def declared(*kinds: type[errors.LikenessError]) -> dict[int | str, dict[str, An
     """OpenAPI's `responses` for a route that may fail in these ways."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for kind in kinds:
-        entry = by_status.setdefault(STATUS[kind], {"model": Problem, "description": []})
+        # The schema is only referred to: given as a model, FastAPI would build a serializer for it on every route.
+        entry = by_status.setdefault(STATUS[kind], {"description": []})
         entry["description"].append(f"`{kind.code}`: {kind.title}")
         entry["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
         if issubclass(kind, errors.Busy | errors.BudgetSpent):
