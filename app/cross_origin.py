@@ -13,8 +13,8 @@ POLICY = (
 
 _OPEN = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Retry-After, X-Request-ID, X-Likeness-Model, X-Likeness-Seed, "
-    "X-Likeness-SHA256",
+    "Access-Control-Expose-Headers": "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID, "
+    "X-Likeness-Model, X-Likeness-Seed, X-Likeness-SHA256",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 _PREFLIGHT = {

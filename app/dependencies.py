@@ -25,9 +25,11 @@ from app.faces import Faces
 from app.inference import Inference
 from app.job_view import Outputs
 from app.keyring import Keyring
+from app.limits import Limits
 from app.oip import Interpreter
 from app.prefer import Prefer
 from app.provenance import Provenance
+from app.seed_search import SeedSearch
 from app.sheets import Sheets
 from app.signals import Signals
 from app.trainings import Trainings
@@ -47,6 +49,7 @@ class Parts:
     signals: Signals
     catalog: Catalog
     keyring: Keyring
+    limits: Limits
     workers: Workers
     inference: Inference
     codec: Codec
@@ -56,6 +59,7 @@ class Parts:
     usage: Usage
     addresses: Addresses
     interpreter: Interpreter
+    seed_search: SeedSearch
     walks: Walks
     sheets: Sheets
     provenance: Provenance
@@ -91,6 +95,7 @@ FacesPart = Annotated[Faces, Depends(_part("faces"))]
 ProvenancePart = Annotated[Provenance, Depends(_part("provenance"))]
 SheetsPart = Annotated[Sheets, Depends(_part("sheets"))]
 InterpreterPart = Annotated[Interpreter, Depends(_part("interpreter"))]
+SeedSearchPart = Annotated[SeedSearch, Depends(_part("seed_search"))]
 WalksPart = Annotated[Walks, Depends(_part("walks"))]
 UsagePart = Annotated[Usage, Depends(_part("usage"))]
 AddressesPart = Annotated[Addresses, Depends(_part("addresses"))]

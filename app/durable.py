@@ -10,7 +10,7 @@ import redis.asyncio
 import redis.exceptions
 import sqlalchemy.exc
 
-from app import signals
+from app import job_bounds, signals
 from app.caller import Caller
 from app.contract import jobs
 from app.contract.database import Database
@@ -20,6 +20,7 @@ from app.contract.messages import EVENTS_CHANNEL, JOB_TASK
 from app.contract.states import ForbiddenMove, JobState
 from app.contract.store import Store
 from app.idempotency import Claim
+from app.limits import Limits
 from app.publisher import Publisher
 
 POLL_SECONDS = 1.0  # a wake-up may be lost, so the table is looked at this often all the same
@@ -38,9 +39,13 @@ class Durable:
         publisher: Publisher,
         client: redis.asyncio.Redis,
         wakes: signals.Signals,
+        allowances: Limits,
+        *,
+        most_waiting: int,
     ) -> None:
         self._database, self._store, self._client = database, store, client
         self._publisher, self._signals = publisher, wakes
+        self._allowances, self._most_waiting = allowances, most_waiting
 
     async def accept(
         self,
@@ -51,6 +56,7 @@ class Durable:
         caller: Caller,
         claim: Claim | None = None,
         inputs: Mapping[str, bytes] | None = None,
+        images: int = 0,
     ) -> Job:
         """Accept a job, or return the one that the same `Idempotency-Key` made before.
 
@@ -64,10 +70,13 @@ class Durable:
             caller: whose job it is.
             claim: the client's idempotency key.
             inputs: bytes by their name below `jobs/{id}/input/`.
+            images: how many a worker is to draw or classify.
 
         Raises:
             IdempotencyConflict: the key came before with another body.
+            LimitReached, QueueFull: the caller has had enough images, or too many jobs of it wait.
         """
+        await self._allowances.images(images)
         job, new = await asyncio.to_thread(self._create, kind, queue, request, caller, claim, inputs or {})
         if new:
             await self.send(job)
@@ -172,6 +181,7 @@ class Durable:
             self._store.put(f"jobs/{job_id}/input/{name}", data)
         try:
             with self._database.session() as session:
+                job_bounds.check_room(session, caller, most=self._most_waiting)
                 job = jobs.create(session, kind=kind, queue=queue, request=request, owner=caller.key, job_id=job_id)
                 if claim is not None:
                     claim.record(session, job.id)

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from app.coalesce import Answer, Coalescer
 from app.contract.errors import InternalError
-from app.contract.messages import ClassifyBatch, Drawing, GenerateBatch, Reply, pixels_key
+from app.contract.messages import ClassifyBatch, Drawing, GenerateBatch, Reply, SimilarBatch, pixels_key
 from app.contract.registry import Version
 from app.contract.settings import Settings
 from app.dispatch import Dispatcher
+from app.limits import Limits, whose_turn
 
 _FLOAT_BYTES = 4
 
@@ -43,16 +44,16 @@ class Drawn:
 class Inference:
     """Runs networks on workers. Each model, and each kind of work, is a lane of its own."""
 
-    def __init__(self, dispatcher: Dispatcher, settings: Settings) -> None:
-        self._dispatcher = dispatcher
+    def __init__(self, dispatcher: Dispatcher, allowances: Limits, settings: Settings) -> None:
+        self._dispatcher, self._allowances = dispatcher, allowances
         self._deadline_seconds = settings.interactive_deadline_seconds
-        limits = {
+        bounds = {
             "max_batch_images": settings.max_batch_images,
             "in_flight": settings.in_flight_batches,
             "max_queued_images": settings.max_queued_images,
         }
-        self._classify = Coalescer[str, Subject, Scores](self._send_subjects, **limits)
-        self._draw = Coalescer[str, Drawing, Drawn](self._send_drawings, **limits)
+        self._classify = Coalescer[str, Subject, Scores](self._send_subjects, **bounds)
+        self._draw = Coalescer[str, Drawing, Drawn](self._send_drawings, **bounds)
 
     @property
     def batches_sent(self) -> int:
@@ -75,11 +76,30 @@ class Inference:
 
     async def classify(self, version: Version, subjects: Sequence[Subject], *, deadline: float) -> Answer[Scores]:
         """Scores in the order of the subjects. Raises `LikenessError`."""
-        return await self._classify.run(version.digest, subjects, deadline=deadline)
+        await self._allowances.images(len(subjects))
+        return await self._classify.run(version.digest, subjects, deadline=deadline, owner=whose_turn())
 
     async def draw(self, version: Version, drawings: Sequence[Drawing], *, deadline: float) -> Answer[Drawn]:
         """Pictures in the order of the drawings. Raises `LikenessError`."""
-        return await self._draw.run(version.digest, drawings, deadline=deadline)
+        await self._allowances.images(len(drawings))
+        return await self._draw.run(version.digest, drawings, deadline=deadline, owner=whose_turn())
+
+    async def similar(
+        self, version: Version, drawing: Drawing, *, count: int, deadline: float
+    ) -> list[tuple[str, float]]:
+        """Seeds of the generator's bank that look most like a drawing, and how far they are. Raises `LikenessError`."""
+        batch = SimilarBatch(
+            id=self._dispatcher.next_id(),
+            reply_to=self._dispatcher.reply_to,
+            digest=version.digest,
+            sent_at=time.time(),
+            deadline=_unix(deadline),
+            drawing=drawing,
+            count=count,
+        )
+        _, body = await self._dispatcher.send(batch, deadline=deadline)
+        distances, seeds = body[: len(body) // 2].cast("f").tolist(), body[len(body) // 2 :].cast("i").tolist()
+        return [(str(seed), distance) for seed, distance in zip(seeds, distances, strict=True)]
 
     async def stop(self) -> None:
         """Give up what is out."""

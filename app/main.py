@@ -28,10 +28,12 @@ from app.faces import Faces
 from app.inference import Inference
 from app.job_view import Outputs
 from app.keyring import Keyring
+from app.limits import Limits
 from app.logs import configure
 from app.oip import Interpreter
 from app.provenance import Provenance
 from app.publisher import Publisher
+from app.rate_limit import RateLimit
 from app.request_ids import RequestIds
 from app.routes import (
     avatars,
@@ -49,13 +51,16 @@ from app.routes import (
     openai_images,
     presets,
     provenance,
+    search,
     sheets,
     signing,
     training,
     webhooks,
 )
+from app.seed_search import SeedSearch
 from app.sheets import Sheets
 from app.signals import Signals
+from app.slow_clients import SlowBodies
 from app.sweep import Sweep
 from app.trainings import Trainings
 from app.usage import Usage
@@ -72,6 +77,7 @@ ROUTERS = (
     faces.router,
     avatars.router,
     embed.router,
+    search.router,
     sheets.router,
     signing.router,
     provenance.router,
@@ -111,8 +117,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added comes first.
     limits = {datasets.ROUTE: settings.max_dataset_bytes, models.ROUTE: settings.max_checkpoint_bytes}
     app.add_middleware(BodyLimit, limit=settings.max_upload_bytes, paths=limits)
-    if settings.admin_key is None:
-        app.add_middleware(LoopbackOnly)
+    app.add_middleware(SlowBodies, seconds=settings.slow_body_seconds)
+    app.add_middleware(LoopbackOnly if settings.admin_key is None else RateLimit)
     app.add_middleware(CrossOrigin)
     app.add_middleware(RequestIds)
     return app
@@ -138,6 +144,9 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         shared = redis_client.connect(settings.cache_url, read_seconds=0.5) if settings.cache_url else None
         if shared is not None:
             stack.push_async_callback(shared.aclose)
+        # Counting requests is not worth waiting for.
+        hasty = redis_client.connect(settings.redis, read_seconds=0.25)
+        stack.push_async_callback(hasty.aclose)
         publisher = Publisher(settings)
         stack.callback(publisher.stop)
         signals = Signals(client)
@@ -156,7 +165,8 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
 
         codec = Codec(settings)
         stack.callback(codec.stop)
-        inference = Inference(dispatcher, settings)
+        allowances = Limits(hasty, settings)
+        inference = Inference(dispatcher, allowances, settings)
         stack.push_async_callback(inference.stop)
         cache = FaceCache(settings.face_cache_bytes, shared)
         keyring = Keyring(database, settings.admin_key.get_secret_value() if settings.admin_key else None, client)
@@ -169,7 +179,9 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         drawer = Faces(inference, codec, cache, credentials, usage)
         addresses = Addresses(models=catalog, drawer=drawer, inference=inference, codec=codec, usage=usage)
         classification = Classification(inference, codec)
-        durable = Durable(database, store, publisher, client, signals)
+        durable = Durable(
+            database, store, publisher, client, signals, allowances, most_waiting=settings.key_waiting_jobs
+        )
         uploaded = Datasets(database, store)
         deliveries = Webhooks(database, settings)
         deliveries.start()
@@ -185,6 +197,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             signals=signals,
             catalog=catalog,
             keyring=keyring,
+            limits=allowances,
             workers=workers,
             inference=inference,
             codec=codec,
@@ -194,6 +207,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             usage=usage,
             addresses=addresses,
             interpreter=Interpreter(inference, codec, most_images=settings.max_images_per_request),
+            seed_search=SeedSearch(inference, codec),
             walks=Walks(drawer, codec, store),
             sheets=Sheets(drawer),
             provenance=Provenance(

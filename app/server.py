@@ -12,6 +12,7 @@ import socket
 import uvicorn
 
 from app.contract.settings import Settings
+from app.slow_clients import PatientProtocol
 
 GRACE_SECONDS = 5  # for requests in flight and event streams once the process is told to stop
 
@@ -24,7 +25,7 @@ def serve(settings: Settings, *, fd: int | None = None) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=PatientProtocol,
         # Its lines about starting and stopping say what ours say; what goes wrong still comes through.
         log_level="debug" if settings.log_level == "debug" else "warning",
         access_log=False,

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy.exc
 
-from app import preset_settings, webhook_address
+from app import job_bounds, preset_settings, webhook_address
 from app.caller import Caller
 from app.catalog import Catalog
 from app.contract import datasets, jobs, presets, registry, training, webhooks
@@ -49,6 +49,7 @@ class Trainings:
     ) -> None:
         self._database, self._durable, self._catalog, self._datasets = database, durable, catalog, found
         self._private_webhooks = settings.webhook_private_addresses
+        self._most_waiting, self._most_minutes = settings.key_waiting_jobs, settings.key_training_minutes_per_day
 
     async def check(self, asked: TrainingJobRequest, caller: Caller) -> tuple[TrainingRequest, Preset]:
         """What a worker will be told, and the preset.
@@ -93,6 +94,7 @@ class Trainings:
         Raises:
             UnknownDataset, DatasetNotReady: the data set went away a moment ago.
             IdempotencyConflict: the key came before with another body.
+            QueueFull, LimitReached: too many jobs of the caller wait, or its trainings ran for long enough today.
         """
         job, new = await asyncio.to_thread(self._create, request, asked, caller, claim)
         if new:
@@ -209,6 +211,8 @@ class Trainings:
                     before = jobs.get(session, made)
                     if before is not None:
                         return before, False
+                job_bounds.check_room(session, caller, most=self._most_waiting)
+                job_bounds.check_training_minutes(session, caller, most=self._most_minutes)
                 datasets.take(session, request.dataset)  # it cannot be deleted before this job is there to keep it
                 job = jobs.create(
                     session, kind=training.KIND, queue=TRAIN_QUEUE, request=request.model_dump(), owner=caller.key

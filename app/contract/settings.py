@@ -57,6 +57,23 @@ class Settings(BaseSettings):
     signed_daily_faces: int = Field(
         0, ge=0, description="Pictures a day that one key's signed addresses may have drawn. 0: any number."
     )
+    key_requests_per_minute: int = Field(6000, ge=0, description="Requests a minute of one key. 0: any number.")
+    key_images_per_minute: int = Field(
+        12_000, ge=0, description="Images a minute that workers draw or classify for one key. 0: any number."
+    )
+    key_training_minutes_per_day: int = Field(
+        1440, ge=0, description="Minutes that trainings of one key may have run in 24 hours. 0: any number."
+    )
+    key_waiting_jobs: int = Field(100, ge=1, description="Durable jobs of one key that may wait at a time.")
+    address_requests_per_minute: int = Field(
+        1200, ge=0, description="Requests a minute from one address without a key. 0: any number."
+    )
+    address_images_per_minute: int = Field(
+        1200, ge=0, description="Images a minute that workers draw for one address without a key. 0: any number."
+    )
+    slow_body_seconds: float = Field(
+        10.0, gt=0, description="A request's head, and each 100 kB of its body, arrive within this time."
+    )
     credentials_certificate: Path | None = Field(
         None, description="PEM chain (leaf first) for Content Credentials. Empty: one is made and kept in `home`."
     )

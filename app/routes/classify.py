@@ -132,6 +132,7 @@ async def classify(
         caller=caller,
         claim=Claim.of(idempotency_key, owner=caller.key, route=ROUTE, body=upload.identity()),
         inputs={INPUT_PIXELS: b"".join(pictures)},
+        images=len(pictures),
     )
     return await answer_or_job(job, prefer, durable, outputs)
 

@@ -107,6 +107,7 @@ async def generate(
             kind="generate",
             queue=INFER_QUEUE,
             request=_job_request(version, drawings, asked),
+            images=len(drawings),
             caller=caller,
             claim=Claim.of(idempotency_key, owner=caller.key, route=ROUTE, body=asked.model_dump_json().encode()),
         )

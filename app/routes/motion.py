@@ -172,6 +172,7 @@ async def animate(
             kind=walks.JOB_KIND,
             queue=INFER_QUEUE,
             request=walks.job_request(version, stations, shown),
+            images=shown.frames,
             caller=caller,
             claim=Claim.of(idempotency_key, owner=caller.key, route=ROUTE, body=asked.model_dump_json().encode()),
         )

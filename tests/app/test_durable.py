@@ -20,6 +20,7 @@ from app.contract.states import JobState
 from app.contract.store import Store
 from app.durable import Durable
 from app.idempotency import Claim
+from app.limits import Limits
 from app.publisher import Publisher
 from app.signals import Signals
 from app.sweep import Sweep
@@ -62,7 +63,13 @@ async def living(home: Path, redis_url: str, **options: float) -> AsyncIterator[
     signals = Signals(client)
     signals.start()
     try:
-        yield World(settings, database, Durable(database, Store(settings.store), publisher, client, signals))
+        yield World(
+            settings,
+            database,
+            Durable(
+                database, Store(settings.store), publisher, client, signals, Limits(client, settings), most_waiting=100
+            ),
+        )
     finally:
         await signals.stop()
         publisher.stop()
