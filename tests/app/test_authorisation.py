@@ -70,6 +70,11 @@ TABLE = {
     "GET /oembed": PUBLIC,
     "GET /v1/models": PREDICT,
     "GET /v1/models/{name}": PREDICT,
+    "POST /v1/models": ADMIN,
+    "PUT /v1/models/{name}/aliases/{alias}": TRAIN,
+    "GET /v1/models/{name}/versions/{version}/export": TRAIN,
+    "DELETE /v1/models/{name}/versions/{version}": TRAIN,
+    "GET /v1/seeds": PREDICT,
     "GET /v1/status": PREDICT,
     "GET /v1/jobs": PREDICT,
     "GET /v1/jobs/{job_id}": PREDICT,
@@ -124,7 +129,7 @@ class House:
         return key.id, secret
 
     def ask(self, route: str, secret: str | None, **parts: str) -> tuple[int, str]:
-        """Status and code of the answer to a request without a body."""
+        """Status and code of the answer to a request without a body, or with the one that a PUT wants."""
         method, _, path = route.partition(" ")
         if "/jobs/" in path:
             parts = {"name": "0.png", "extension": "webp", **parts}
@@ -132,7 +137,8 @@ class House:
             parts = {"name": "latest", **parts}
         filled = re.sub(r"\{(\w+)\}", lambda found: parts.get(found[1], FILLED.get(found[1], "none")), path)
         headers = {"Authorization": f"Bearer {secret}"} if secret is not None else {}
-        answer = self.client.request(method, filled, headers=headers, follow_redirects=False)
+        body = {"version": parts.get("version", "sha256:none")} if method == "PUT" else None
+        answer = self.client.request(method, filled, json=body, headers=headers, follow_redirects=False)
         problem = answer.headers.get("content-type") == "application/problem+json" and method != "HEAD"
         return answer.status_code, answer.json()["code"] if problem else ""
 
@@ -151,7 +157,7 @@ class House:
             registry.point(session, model=name, alias="production", digest=version.digest)
         self.client.app.state.parts.catalog.refresh()  # type: ignore[attr-defined]
         parts = {"job_id": job.id, "dataset_id": found.id, "digest": version.digest}
-        return parts | ({"name": name} if "models/" in route else {})
+        return parts | ({"name": name, "version": f"sha256:{version.digest}"} if "models/" in route else {})
 
 
 REQUEST = {"preset": "none", "dataset": "none", "dataset_name": "none", "model": "none"}
@@ -273,6 +279,17 @@ def test_a_model_is_used_by_its_owner_alone(
     assert code(stranger) == "unknown_model"
     assert code(owner) == "no_worker"
     assert code(ADMIN_SECRET) == "no_worker"
+
+
+@pytest.mark.parametrize(
+    "route", ["PUT /v1/models/{name}/aliases/{alias}", "DELETE /v1/models/{name}/versions/{version}"]
+)
+def test_the_models_of_the_service_are_changed_by_administrators_alone(route: str, house: House) -> None:
+    _, secret = house.key(PREDICT, TRAIN)
+    listed = house.client.get("/v1/models/faces", headers={"Authorization": f"Bearer {secret}"}).json()
+    parts = {"name": "faces", "alias": "production", "version": listed["version"]}
+    assert house.ask(route, secret, **parts) == (403, "forbidden")
+    assert house.ask(route, ADMIN_SECRET, **parts)[1] in ("no_worker", "version_in_use")
 
 
 def test_nobody_publishes_into_a_model_of_another_key(house: House) -> None:
