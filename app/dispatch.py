@@ -18,11 +18,9 @@ import redis.exceptions
 from app.background import Background
 from app.contract.errors import BrokerUnavailable, DeadlineExceeded, LikenessError, NoWorker, WorkerLost, from_code
 from app.contract.messages import (
-    CLASSIFY_TASK,
-    GENERATE_TASK,
     INFER_QUEUE,
-    ClassifyBatch,
-    GenerateBatch,
+    TASKS,
+    InteractiveBatch,
     Reply,
     replies_key,
     unpack,
@@ -40,7 +38,7 @@ _log = logging.getLogger(__name__)
 class _Outstanding:
     """A batch whose reply has not come."""
 
-    batch: ClassifyBatch | GenerateBatch
+    batch: InteractiveBatch
     payload: Mapping[str, bytes]
     answer: asyncio.Future[tuple[Reply, memoryview] | LikenessError]
     sent: float  # time of the event loop
@@ -85,7 +83,7 @@ class Dispatcher:
 
     async def send(
         self,
-        batch: ClassifyBatch | GenerateBatch,
+        batch: InteractiveBatch,
         *,
         deadline: float,
         payload: Mapping[str, bytes] | None = None,
@@ -142,7 +140,7 @@ class Dispatcher:
     async def _publish(self, entry: _Outstanding) -> None:
         batch = entry.batch
         await self._publisher.publish(
-            CLASSIFY_TASK if isinstance(batch, ClassifyBatch) else GENERATE_TASK,
+            TASKS[batch.kind],
             batch.model_dump(mode="json"),
             queue=INFER_QUEUE,
             payload=entry.payload,

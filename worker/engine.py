@@ -59,6 +59,10 @@ class Engine:
         """
         raise WrongKind(model=self.digest[:12], kind=self.kind, wanted="generator")
 
+    def similar(self, drawing: Drawing, count: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Distances [count] and seeds [count] of the bank that look most like a drawing. Raises as `generate` does."""
+        raise WrongKind(model=self.digest[:12], kind=self.kind, wanted="generator")
+
     def warm_up(self, largest: int) -> None:
         """Run the batch shapes that are met most, up to `largest` pictures, so that no request is the first."""
         raise NotImplementedError

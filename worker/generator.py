@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from app.contract.errors import BadOption
 from app.contract.messages import Drawing
-from models.styles import Styles
+from models.bank import Bank
+from models.styles import Styles, label_of
 from worker.engine import Engine, Network, ladder
 from worker.halving import halving
 
@@ -31,12 +32,23 @@ class Generator(Engine):
         self._styles = styles
         self._network = network
         self.together = False
+        self._banks: dict[int | None, Bank] = {}  # by class; made when first asked for
 
     def generate(self, drawings: Sequence[Drawing]) -> NDArray[np.uint8]:
         styles = np.stack([self._style(drawing) for drawing in drawings])
         if self.together:
             return halving(self._network.pixels, styles)
         return np.concatenate([halving(self._network.pixels, styles[i : i + 1]) for i in range(len(styles))])
+
+    def similar(self, drawing: Drawing, count: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        label = drawing.label
+        if label is None and self._styles.classes:
+            label = label_of(drawing.seed, self._styles.classes)
+        # Truncation pulls every face toward the mean; what it leaves of a face does not say whom it looks like.
+        style = self._style(drawing.model_copy(update={"truncation": 1.0, "label": label}))
+        if label not in self._banks:
+            self._banks[label] = Bank(self._styles, label=label)
+        return self._banks[label].nearest(style, count=count)
 
     def warm_up(self, largest: int) -> None:
         styles = np.stack([self._styles.draw(f"witness {number}") for number in range(largest)])

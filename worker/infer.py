@@ -9,7 +9,7 @@ import structlog
 
 from app.contract import cores
 from app.contract.database import Database
-from app.contract.messages import CLASSIFY_TASK, GENERATE_TASK, INFER_QUEUE, JOB_TASK
+from app.contract.messages import CLASSIFY_TASK, GENERATE_TASK, INFER_QUEUE, JOB_TASK, SIMILAR_TASK
 from app.contract.settings import Settings
 from app.contract.store import Store
 from worker import device, redis_client
@@ -90,7 +90,12 @@ def _serve(
         settings,
         queue=INFER_QUEUE,
         name=name,
-        tasks={CLASSIFY_TASK: inference.classify, GENERATE_TASK: inference.generate, JOB_TASK: jobs.submit},
+        tasks={
+            CLASSIFY_TASK: inference.classify,
+            GENERATE_TASK: inference.generate,
+            SIMILAR_TASK: inference.similar,
+            JOB_TASK: jobs.submit,
+        },
         ready=reporter.ready,
         leaving=leaving,
     )

@@ -11,7 +11,7 @@ import redis
 import structlog
 
 from app.contract.errors import DeadlineExceeded, InvalidRequest
-from app.contract.messages import Batch, ClassifyBatch, GenerateBatch, Reply, pack
+from app.contract.messages import Batch, ClassifyBatch, GenerateBatch, Reply, SimilarBatch, pack
 from worker import failures
 from worker.engine import Engine
 from worker.loaded import Loaded
@@ -60,6 +60,11 @@ class Inference:
         """Answer a `GenerateBatch`, given as its JSON document."""
         batch = GenerateBatch.model_validate(message)
         self._answer(batch, lambda engine: drawn(engine, batch), spent=())
+
+    def similar(self, message: dict[str, Any]) -> None:
+        """Answer a `SimilarBatch`, given as its JSON document."""
+        batch = SimilarBatch.model_validate(message)
+        self._answer(batch, lambda engine: Answer(engine.similar(batch.drawing, batch.count), images=0), spent=())
 
     def _pixels(self, batch: ClassifyBatch) -> bytes:
         found = self._redis.get(batch.pixels)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.contract.messages import CLASSIFY_TASK, GENERATE_TASK, INFER_QUEUE, PREFIX
+from app.contract.messages import INFER_QUEUE, PREFIX, TASKS
 from app.contract.settings import Settings
 
 
@@ -16,7 +16,7 @@ def celery_config(settings: Settings) -> dict[str, Any]:
         "task_ignore_result": True,
         "task_serializer": "json",
         "accept_content": ["json"],
-        "task_routes": {CLASSIFY_TASK: {"queue": INFER_QUEUE}, GENERATE_TASK: {"queue": INFER_QUEUE}},
+        "task_routes": {task: {"queue": INFER_QUEUE} for task in TASKS.values()},
         "task_create_missing_queues": True,
         # A batch that nobody waits for any more is worth nothing, its sender sends it again when its worker may have
         # died, and a durable job is a lease in the database: no message needs to come back by itself.

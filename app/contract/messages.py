@@ -14,6 +14,7 @@ TRAIN_QUEUE = "train"
 
 CLASSIFY_TASK = "likeness.classify"
 GENERATE_TASK = "likeness.generate"
+SIMILAR_TASK = "likeness.similar"
 JOB_TASK = "likeness.job"
 
 PREFIX = "likeness:"
@@ -92,11 +93,26 @@ class GenerateBatch(Batch):
     drawings: tuple[Drawing, ...] = Field(description="What to draw, in order.")
 
 
+class SimilarBatch(Batch):
+    """Find the seeds of the generator's bank whose pictures look most like a drawing."""
+
+    kind: Literal["similar"] = "similar"
+    drawing: Drawing = Field(description="What to look for.")
+    count: int = Field(ge=1, description="How many seeds to name.")
+
+
+InteractiveBatch = ClassifyBatch | GenerateBatch | SimilarBatch
+
+TASKS: dict[str, str] = {"classify": CLASSIFY_TASK, "generate": GENERATE_TASK, "similar": SIMILAR_TASK}
+"""The task of each kind of batch."""
+
+
 class Reply(Frozen):
     """The header of a reply. On success the raw bytes follow as the body.
 
     Classify body: float32 probabilities [N, classes], then float32 energies [N], then a uint8 heat map [H, W] for
-    each explained position. Generate body: uint8 pixels [N, H, W, C].
+    each explained position. Generate body: uint8 pixels [N, H, W, C]. Similar body: float32 distances [count], then
+    int32 seeds [count].
     """
 
     batch: str = Field(description="Identity of the batch this answers.")

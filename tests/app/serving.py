@@ -22,15 +22,19 @@ from fastapi import FastAPI
 from app.contract import broker, registry
 from app.contract.database import Database
 from app.contract.messages import (
+    CLASSIFY_TASK,
     GENERATE_TASK,
     INFER_QUEUE,
     JOB_TASK,
+    SIMILAR_TASK,
     WORKERS_CHANNEL,
     WORKERS_KEY,
     ClassifyBatch,
     Drawing,
     GenerateBatch,
+    InteractiveBatch,
     Reply,
+    SimilarBatch,
     WorkerReport,
     WorkerState,
     pack,
@@ -38,6 +42,8 @@ from app.contract.messages import (
 from app.contract.settings import Settings
 from app.contract.store import Store
 from models import images
+
+_BATCHES = {CLASSIFY_TASK: ClassifyBatch, GENERATE_TASK: GenerateBatch, SIMILAR_TASK: SimilarBatch}
 
 LABELS = ("dark", "dim", "light", "bright")
 SIZE = 8
@@ -96,7 +102,7 @@ class ProtocolWorker(threading.Thread):
         self._ended = threading.Event()
         self.delay = delay
         self.deaf = threading.Event()
-        self.batches: list[ClassifyBatch | GenerateBatch] = []
+        self.batches: list[InteractiveBatch] = []
 
     def report(self, *, boot: str = "1", state: WorkerState = WorkerState.READY) -> None:
         """Say how things are, as a real worker does every two seconds."""
@@ -127,11 +133,17 @@ class ProtocolWorker(threading.Thread):
         task, argument = message.headers["task"], body[0][0]
         if task == JOB_TASK:  # durable jobs are left to the tests that want one
             return
-        batch = (GenerateBatch if task == GENERATE_TASK else ClassifyBatch).model_validate(argument)
+        batch = _BATCHES[task].model_validate(argument)
         self.batches.append(batch)
         time.sleep(self.delay)
         if not self.deaf.is_set():
-            reply = self._draw(batch) if isinstance(batch, GenerateBatch) else self._classify(batch)
+            match batch:
+                case GenerateBatch():
+                    reply = self._draw(batch)
+                case ClassifyBatch():
+                    reply = self._classify(batch)
+                case SimilarBatch():
+                    reply = _similar(batch)
             self._redis.rpush(batch.reply_to, reply)
 
     def _draw(self, batch: GenerateBatch) -> bytes:
@@ -154,6 +166,13 @@ class ProtocolWorker(threading.Thread):
         shape = (batch.count, len(LABELS))
         packed = struct.pack(f"{len(numbers)}f", *numbers)
         return pack(Reply(batch=batch.id, shape=shape, queue_ms=1, compute_ms=2), packed, heat)
+
+
+def _similar(batch: SimilarBatch) -> bytes:
+    """The seeds 0, 1, 2 ... at a distance of a tenth of themselves."""
+    numbers = range(batch.count)
+    distances = struct.pack(f"{batch.count}f", *(number / 10 for number in numbers))
+    return pack(Reply(batch=batch.id, shape=(batch.count,)), distances, struct.pack(f"{batch.count}i", *numbers))
 
 
 def brightness(pixels: bytes) -> tuple[float, ...]:

@@ -91,3 +91,17 @@ def test_what_a_generator_does_not_know_is_a_bad_option(versions, drawing, said)
 def test_a_generator_does_not_classify(versions):
     with pytest.raises(WrongKind, match="is a generator; this request needs a classifier"):
         generator(versions, onnx(versions)).classify(np.zeros((1, 8, 8, 1), np.uint8))
+
+
+def test_seeds_that_look_like_a_face_are_found_whatever_its_truncation(versions):
+    made = generator(versions, onnx(versions))
+
+    for label in (0, 1):
+        distances, seeds = made.similar(Drawing(seed="17", label=label, truncation=0.1), 3)
+        assert (seeds[0], len(seeds)) == (17, 3)
+        assert distances[0] < 1e-3 < distances[1]
+
+
+def test_who_looks_for_an_unknown_class_is_told(versions):
+    with pytest.raises(BadOption):
+        generator(versions, onnx(versions)).similar(Drawing(seed="17", label=2), 3)

@@ -69,9 +69,14 @@ class ClassifyResult(Told):
     ) -> "ClassifyResult":
         """Rank the classes of one picture; equal probabilities keep the order of the labels."""
         ranked = sorted(range(len(probabilities)), key=lambda index: (-probabilities[index], index))[:top_k]
-        predictions = [Prediction(label=labels[i], index=i, probability=round(probabilities[i], 6)) for i in ranked]
+        predictions = [cls.prediction(probabilities, labels=labels, index=index) for index in ranked]
         abstained = abstain_below is not None and probabilities[ranked[0]] < abstain_below
         return cls(predictions=predictions, abstained=abstained, energy=round(energy, 4), explanation=explanation)
+
+    @staticmethod
+    def prediction(probabilities: Sequence[float], *, labels: Sequence[str], index: int) -> Prediction:
+        """What is said of one class."""
+        return Prediction(label=labels[index], index=index, probability=round(probabilities[index], 6))
 
 
 class ClassifyResponse(Told):
