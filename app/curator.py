@@ -119,7 +119,8 @@ class Curator:
             pixels = bytes(position * 37 % 256 for position in range(version.size**2 * version.channels))
             answer = await self._inference.classify(version, [Subject(pixels)], deadline=deadline)
             found = answer.results[0].probabilities
-            sane = all(math.isfinite(each) for each in found) and abs(sum(found) - 1) < 1e-3
+            finite = len(found) == len(version.labels) and all(math.isfinite(each) for each in found)
+            sane = finite and abs(sum(found) - 1) < 1e-3
         else:
             drawing = Drawing(seed="0", label=0 if version.labels else None)
             drawn = await self._inference.draw(version, [drawing], deadline=deadline)
