@@ -41,7 +41,7 @@ class GanConfig:
     learning_rate: float = _about(3e-4, "of the generator", minimum=0)
     judge_learning_rate: float = _about(6e-4, "of both judges, which a faster generator would outrun", minimum=0)
     beta2: float = _about(0.99, "of Adam, whose beta1 is 0", minimum=0, maximum=1)
-    # At a weight of 1 the heads' gradient on a picture was 36 times the pixel judge's, and faces looked like line drawings.
+    # At a weight of 1 the heads' gradient on a picture was 36 times the pixel judge's: faces like line drawings.
     feature_weight: float = _about(0.15, "of the hinge loss on frozen features", minimum=0)
     feature_pixels: int = _about(64, "side at which the frozen trunk looks", minimum=32)
     pixel_weight: float = _about(1.0, "of the relativistic loss on pixels", minimum=0)
