@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from models.styles import Styles
 
 SEEDS = 8192
-"""The bank holds the seeds "0" to "8191". Indexing them takes about a second on one core, and 4 to 8 MB."""
+"""The bank holds the seeds "0" to "8191". Indexing them takes a third of a second on one core, and 4 to 8 MB."""
 
 
 class Bank:
     """The styles of the first `size` whole numbers as seeds: of one generator, and of one class if it has any."""
 
     def __init__(self, styles: Styles, *, label: int | None = None, size: int = SEEDS) -> None:
-        rows = np.stack([styles.draw(str(seed), label=label)[0] for seed in range(size)])
+        rows = styles.survey([str(seed) for seed in range(size)], label)
         self._mean, self._deviation = rows.mean(0), rows.std(0) + 1e-6
         self._rows = ((rows - self._mean) / self._deviation).astype(np.float32)
 

@@ -69,6 +69,20 @@ class Styles:
             x = np.concatenate((x, _unit_variance(self._embedding[label])))
         return _dense(_dense(x, self._first), self._second)
 
+    def survey(self, seeds: Sequence[str], label: int | None = None) -> Array:
+        """The untruncated styles [N, style_size] of many seeds at once, to compare them with one another.
+
+        Four times as fast as one by one, and good to some digits only: the last ones depend on how many there are.
+        """
+        x = _unit_variance(np.stack([latents.seed_latent(seed, self.latent_size) for seed in seeds]))
+        if self._embedding is not None:
+            assert label is not None
+            x = np.concatenate((x, np.tile(_unit_variance(self._embedding[label]), (len(x), 1))), axis=1)
+        for weight, bias in (self._first, self._second):
+            y = x @ weight.T + bias
+            x = np.where(y < 0, np.float32(LEAK) * y, y) * GAIN
+        return x.astype(np.float32)
+
     def draw(
         self,
         seed: str,
@@ -130,4 +144,4 @@ def _dense(x: Array, layer: tuple[Array, Array]) -> Array:
 
 
 def _unit_variance(x: Array) -> Array:
-    return x / np.sqrt(np.mean(np.square(x)) + np.float32(1e-8))
+    return x / np.sqrt(np.mean(np.square(x), axis=-1, keepdims=True) + np.float32(1e-8))

@@ -56,3 +56,10 @@ def test_each_class_has_a_bank_of_its_own() -> None:
     for label in (0, 1):
         distances, seeds = Bank(made, label=label, size=32).nearest(made.draw("5", label=label), count=1)
         assert (seeds[0], distances[0] < 1e-4) == (5, True)
+
+
+def test_a_survey_agrees_with_drawing_one_by_one() -> None:
+    for made, label in ((styles(), None), (styles(classes=2), 1)):
+        alone = np.stack([made.draw(str(seed), label=label)[0] for seed in range(9)])
+
+        assert np.allclose(made.survey([str(seed) for seed in range(9)], label), alone, atol=1e-5)
