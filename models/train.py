@@ -68,6 +68,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, help="a classifier's schedule is fitted to them by ten timed steps")
     budget.add_argument("--images", type=int, help="training pictures to see in all")
+    parser.add_argument("--initial", type=Path, metavar="CHECKPOINT", help="start from the weights of this checkpoint")
     parser.add_argument("--resume", action="store_true", help="go on from the last snapshot under --out, if any")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the resolved settings and the cost, train nothing"
@@ -113,7 +114,7 @@ def _run(config: presets.Config, pictures: Any, options: argparse.Namespace, con
     if leads:
         (options.out / RESOLVED).write_text(json.dumps(asdict(config), indent=1))
     stop = _stopper(options.minutes)
-    events = presets.train(config, pictures, out=options.out, resume=options.resume, stop=stop)
+    events = presets.train(config, pictures, out=options.out, resume=options.resume, stop=stop, initial=options.initial)
     board = _board(options.out) if options.tensorboard and leads else None
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with (
