@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import io
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,6 +16,7 @@ from app.contract.errors import Busy, NotAPicture, TooManyPixels, UndecodablePic
 from app.contract.registry import Version
 from app.contract.schemas.classify import Explanation
 from app.contract.settings import Settings
+from app.metrics import Metrics
 from models import images
 
 T = TypeVar("T")
@@ -27,7 +29,8 @@ _SMALLEST_OVERLAY = 224  # pixels; a heat map over a picture of 28 pixels is har
 class Codec:
     """Pictures to pixels and back. At most `max_queued_images` wait; beyond that, `Busy`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._pool = ThreadPoolExecutor(settings.codec_threads or cores.available(), thread_name_prefix="codec")
         self._max_pixels = settings.max_picture_pixels
         self._max_waiting = settings.max_queued_images
@@ -44,11 +47,17 @@ class Codec:
         def decode(position: int) -> bytes:
             return _decode(files[position], position, size=size, channels=channels, max_pixels=self._max_pixels)
 
-        return await self._each(decode, len(files))
+        began = time.perf_counter()
+        pixels = await self._each(decode, len(files))
+        self._metrics.stage("decode", time.perf_counter() - began)
+        return pixels
 
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`, done by one of the threads: making a picture ready and encoding it."""
-        return (await self._each(lambda _: work(), 1))[0]
+        began = time.perf_counter()
+        result = (await self._each(lambda _: work(), 1))[0]
+        self._metrics.stage("encode", time.perf_counter() - began)
+        return result
 
     async def overlay(self, pixels: bytes, heat: bytes, *, size: int, channels: int) -> Explanation:
         """The picture, uint8 [size, size, channels], with its heat map, uint8 [size, size], over it."""

@@ -26,6 +26,7 @@ from app.inference import Inference
 from app.job_view import Outputs
 from app.keyring import Keyring
 from app.limits import Limits
+from app.metrics import Metrics
 from app.oip import Interpreter
 from app.prefer import Prefer
 from app.provenance import Provenance
@@ -50,6 +51,7 @@ class Parts:
     catalog: Catalog
     keyring: Keyring
     limits: Limits
+    metrics: Metrics
     workers: Workers
     inference: Inference
     codec: Codec
@@ -86,6 +88,7 @@ StorePart = Annotated[Store, Depends(_part("store"))]
 SignalsPart = Annotated[Signals, Depends(_part("signals"))]
 CatalogPart = Annotated[Catalog, Depends(_part("catalog"))]
 KeyringPart = Annotated[Keyring, Depends(_part("keyring"))]
+MetricsPart = Annotated[Metrics, Depends(_part("metrics"))]
 WorkersPart = Annotated[Workers, Depends(_part("workers"))]
 InferencePart = Annotated[Inference, Depends(_part("inference"))]
 CodecPart = Annotated[Codec, Depends(_part("codec"))]

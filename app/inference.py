@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.coalesce import Answer, Coalescer
-from app.contract.errors import InternalError
+from app.contract.errors import InternalError, LikenessError
 from app.contract.messages import ClassifyBatch, Drawing, GenerateBatch, Reply, SimilarBatch, pixels_key
 from app.contract.registry import Version
 from app.contract.settings import Settings
 from app.dispatch import Dispatcher
 from app.limits import Limits, whose_turn
+from app.metrics import Metrics, Work
 
 _FLOAT_BYTES = 4
 
@@ -44,8 +45,8 @@ class Drawn:
 class Inference:
     """Runs networks on workers. Each model, and each kind of work, is a lane of its own."""
 
-    def __init__(self, dispatcher: Dispatcher, allowances: Limits, settings: Settings) -> None:
-        self._dispatcher, self._allowances = dispatcher, allowances
+    def __init__(self, dispatcher: Dispatcher, allowances: Limits, metrics: Metrics, settings: Settings) -> None:
+        self._dispatcher, self._allowances, self._metrics = dispatcher, allowances, metrics
         self._deadline_seconds = settings.interactive_deadline_seconds
         bounds = {
             "max_batch_images": settings.max_batch_images,
@@ -77,12 +78,16 @@ class Inference:
     async def classify(self, version: Version, subjects: Sequence[Subject], *, deadline: float) -> Answer[Scores]:
         """Scores in the order of the subjects. Raises `LikenessError`."""
         await self._allowances.images(len(subjects))
-        return await self._classify.run(version.digest, subjects, deadline=deadline, owner=whose_turn())
+        answer = await self._classify.run(version.digest, subjects, deadline=deadline, owner=whose_turn())
+        self._metrics.stage("wait", answer.queue_ms / 1000)
+        return answer
 
     async def draw(self, version: Version, drawings: Sequence[Drawing], *, deadline: float) -> Answer[Drawn]:
         """Pictures in the order of the drawings. Raises `LikenessError`."""
         await self._allowances.images(len(drawings))
-        return await self._draw.run(version.digest, drawings, deadline=deadline, owner=whose_turn())
+        answer = await self._draw.run(version.digest, drawings, deadline=deadline, owner=whose_turn())
+        self._metrics.stage("wait", answer.queue_ms / 1000)
+        return answer
 
     async def similar(
         self, version: Version, drawing: Drawing, *, count: int, deadline: float
@@ -120,7 +125,9 @@ class Inference:
             explain=explained,
         )
         pixels = b"".join(subject.pixels for subject in subjects)
-        reply, body = await self._dispatcher.send(batch, deadline=deadline, payload={batch.pixels: pixels})
+        reply, body = await self._send(
+            "classify", batch, images=len(subjects), deadline=deadline, payload={batch.pixels: pixels}
+        )
         return Answer(read_scores(reply, body, explained=explained), reply.queue_ms, reply.compute_ms)
 
     async def _send_drawings(self, digest: str, drawings: Sequence[Drawing], deadline: float) -> Answer[Drawn]:
@@ -132,8 +139,25 @@ class Inference:
             deadline=_unix(deadline),
             drawings=tuple(drawings),
         )
-        reply, body = await self._dispatcher.send(batch, deadline=deadline)
+        reply, body = await self._send("generate", batch, images=len(drawings), deadline=deadline)
         return Answer(_read_pictures(reply, body, count=len(drawings)), reply.queue_ms, reply.compute_ms)
+
+    async def _send(
+        self,
+        work: Work,
+        batch: ClassifyBatch | GenerateBatch,
+        *,
+        images: int,
+        deadline: float,
+        payload: Mapping[str, bytes] | None = None,
+    ) -> tuple[Reply, memoryview]:
+        try:
+            reply, body = await self._dispatcher.send(batch, deadline=deadline, payload=payload)
+        except LikenessError as error:
+            self._metrics.batch_failed(work, error.code)
+            raise
+        self._metrics.batch(work, images=images, queue_ms=reply.queue_ms, compute_ms=reply.compute_ms)
+        return reply, body
 
 
 def read_scores(reply: Reply, body: memoryview, *, explained: Sequence[int]) -> list[Scores]:

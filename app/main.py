@@ -30,6 +30,7 @@ from app.job_view import Outputs
 from app.keyring import Keyring
 from app.limits import Limits
 from app.logs import configure
+from app.metrics import MeasureRequests, Metrics
 from app.oip import Interpreter
 from app.provenance import Provenance
 from app.publisher import Publisher
@@ -45,6 +46,7 @@ from app.routes import (
     health,
     jobs,
     keys,
+    metrics,
     models,
     motion,
     oip,
@@ -89,6 +91,7 @@ ROUTERS = (
     models.router,
     keys.router,
     health.router,
+    metrics.router,
     pages.router,
 )
 
@@ -120,6 +123,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(SlowBodies, seconds=settings.slow_body_seconds)
     app.add_middleware(LoopbackOnly if settings.admin_key is None else RateLimit)
     app.add_middleware(CrossOrigin)
+    app.add_middleware(MeasureRequests)
     app.add_middleware(RequestIds)
     return app
 
@@ -131,6 +135,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
     Raises:
         StartRefused: the settings, or the state of the database, do not let it serve.
     """
+    metrics = Metrics()
     database = Database(settings.database)
     refuse_unsafe(settings, database)
     async with contextlib.AsyncExitStack() as stack:
@@ -163,12 +168,13 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         await catalog.start(signals)
         stack.push_async_callback(catalog.stop)
 
-        codec = Codec(settings)
+        codec = Codec(settings, metrics)
         stack.callback(codec.stop)
         allowances = Limits(hasty, settings)
-        inference = Inference(dispatcher, allowances, settings)
+        inference = Inference(dispatcher, allowances, metrics, settings)
         stack.push_async_callback(inference.stop)
         cache = FaceCache(settings.face_cache_bytes, shared)
+        metrics.watch(cache)
         keyring = Keyring(database, settings.admin_key.get_secret_value() if settings.admin_key else None, client)
         keyring.start(signals)
         stack.push_async_callback(keyring.stop)
@@ -186,7 +192,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         deliveries = Webhooks(database, settings)
         deliveries.start()
         stack.push_async_callback(deliveries.stop)
-        sweep = Sweep(database, durable, settings)
+        sweep = Sweep(database, durable, metrics, settings)
         sweep.start()
         stack.push_async_callback(sweep.stop)
         yield Parts(
@@ -198,6 +204,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             catalog=catalog,
             keyring=keyring,
             limits=allowances,
+            metrics=metrics,
             workers=workers,
             inference=inference,
             codec=codec,

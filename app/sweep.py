@@ -12,6 +12,7 @@ from app.contract.errors import WorkerLost
 from app.contract.jobs import Job
 from app.contract.settings import Settings
 from app.durable import Durable
+from app.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 
@@ -19,8 +20,8 @@ _log = logging.getLogger(__name__)
 class Sweep:
     """Several processes may sweep at once: a row is taken by one of them."""
 
-    def __init__(self, database: Database, durable: Durable, settings: Settings) -> None:
-        self._database, self._durable = database, durable
+    def __init__(self, database: Database, durable: Durable, metrics: Metrics, settings: Settings) -> None:
+        self._database, self._durable, self._metrics = database, durable, metrics
         self._pause = settings.sweep_seconds
         self._silent = max(settings.lease_seconds, settings.sweep_seconds)
         self._max_attempts = settings.max_attempts
@@ -39,6 +40,7 @@ class Sweep:
         """Take lost jobs away from silent workers, then send what waits without a message."""
         lost = await asyncio.to_thread(self._release)
         for job in lost:
+            self._metrics.lease_lost()
             _log.warning("job %s lost its worker and is now %s", job.id, job.state)
             await self._durable.wake(job)
         for job in await asyncio.to_thread(self._take_unsent):

@@ -51,7 +51,13 @@ def serve(settings: Settings, *, name: str) -> int:
     loaded = Loaded(loader.load, budget_bytes=settings.worker_memory_bytes)
     client = redis_client.connect(settings.redis)
     reporter = Reporter(
-        client, name=name, queue=INFER_QUEUE, device=loader.device, engine=loader.engine, loaded=loaded.digests
+        client,
+        name=name,
+        queue=INFER_QUEUE,
+        device=loader.device,
+        engine=loader.engine,
+        loaded=loaded.digests,
+        loading=lambda: (loaded.loads, loaded.load_seconds),
     )
     with reporter, contextlib.closing(Database(settings.database)) as database:
         wait_for_schema(database)

@@ -1,6 +1,7 @@
 """The engines in memory: loaded once each, kept while they fit a budget, the longest unused let go first."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -38,6 +39,8 @@ class Loaded:
         self._lock = threading.Lock()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._coming: dict[str, Future[Engine]] = {}
+        self.loads = 0
+        self.load_seconds = 0.0
 
     def digests(self) -> tuple[str, ...]:
         """What is in memory, the most recently used last."""
@@ -69,7 +72,7 @@ class Loaded:
 
     def _fill(self, digest: str, coming: Future[Engine]) -> None:
         memory.release()  # or a part of the engine would go unseen into what was freed before
-        before = memory.held_bytes()
+        before, began = memory.held_bytes(), time.perf_counter()
         try:
             engine = self._load(digest)
         except BaseException as error:
@@ -79,6 +82,8 @@ class Loaded:
             return
         size = max(engine.weights_bytes, memory.held_bytes() - before)
         with self._lock:
+            self.loads += 1
+            self.load_seconds += time.perf_counter() - began
             self._kept[digest] = _Kept(engine, size)
             del self._coming[digest]
             gone = self._overflow(keep=digest)

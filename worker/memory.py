@@ -26,10 +26,13 @@ def resident_bytes() -> int:
 
 def held_bytes() -> int:
     """The memory that this process holds, in RAM and on its GPU."""
+    return resident_bytes() + device_bytes()
+
+
+def device_bytes() -> int:
+    """The memory that this process holds on its GPU; 0 without one."""
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return resident_bytes() + int(torch.cuda.memory_reserved())
-    return resident_bytes()
+    return int(torch.cuda.memory_reserved()) if torch is not None and torch.cuda.is_initialized() else 0
 
 
 def means_too_little(error: BaseException) -> bool:

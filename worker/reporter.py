@@ -11,6 +11,7 @@ import redis
 import structlog
 
 from app.contract.messages import WORKERS_CHANNEL, WORKERS_KEY, WorkerReport, WorkerState
+from worker import memory
 
 _log = structlog.get_logger()
 
@@ -22,6 +23,7 @@ class Reporter:
 
     Args:
         loaded: tells the digests in memory.
+        loading: tells how many networks were loaded, and in how many seconds.
     """
 
     def __init__(
@@ -33,13 +35,14 @@ class Reporter:
         device: str,
         engine: str,
         loaded: Callable[[], tuple[str, ...]],
+        loading: Callable[[], tuple[int, float]] = lambda: (0, 0.0),
     ) -> None:
         self._redis = client
         self._name = name
         self._queue = queue
         self._device = device
         self._engine = engine
-        self._loaded = loaded
+        self._loaded, self._loading = loaded, loading
         self.boot = uuid.uuid4().hex
         self._state = WorkerState.STARTING
         self._batches = self._images = 0
@@ -83,6 +86,7 @@ class Reporter:
 
     def report(self) -> WorkerReport:
         """The worker as it is now."""
+        loads, load_seconds = self._loading()
         with self._lock:
             return WorkerReport(
                 name=self._name,
@@ -95,6 +99,10 @@ class Reporter:
                 batches=self._batches,
                 images=self._images,
                 busy_seconds=round(self._busy_seconds, 3),
+                loads=loads,
+                load_seconds=round(load_seconds, 3),
+                memory_bytes=memory.resident_bytes(),
+                device_memory_bytes=memory.device_bytes(),
                 at=time.time(),
             )
 

@@ -144,6 +144,10 @@ class WorkerReport(Frozen):
     batches: int = Field(0, description="Batches done since its start.")
     images: int = Field(0, description="Images done since its start.")
     busy_seconds: float = Field(0.0, description="Seconds of work since its start.")
+    loads: int = Field(0, description="Networks loaded since its start.")
+    load_seconds: float = Field(0.0, description="Seconds of loading since its start.")
+    memory_bytes: int = Field(0, description="Memory in RAM.")
+    device_memory_bytes: int = Field(0, description="Memory on its GPU, 0 without one.")
     at: float = Field(description="Unix time of this report, in seconds.")
 
 

@@ -76,6 +76,7 @@ TABLE = {
     "DELETE /v1/models/{name}/versions/{version}": TRAIN,
     "GET /v1/seeds": PREDICT,
     "GET /v1/status": PREDICT,
+    "GET /metrics": PREDICT,
     "GET /v1/jobs": PREDICT,
     "GET /v1/jobs/{job_id}": PREDICT,
     "POST /v1/jobs/{job_id}/cancel": PREDICT,

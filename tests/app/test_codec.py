@@ -11,6 +11,7 @@ from app.contract import registry
 from app.contract.errors import NotAPicture, TooManyPixels, UndecodablePicture
 from app.contract.registry import Version
 from app.contract.settings import Settings
+from app.metrics import Metrics
 from tests.app import serving
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +30,7 @@ VERSION = Version(
 
 @pytest.fixture
 def codec(tmp_path: Path) -> AsyncIterator[Codec]:
-    codec = Codec(Settings(home=tmp_path, codec_threads=2, max_picture_pixels=10_000))
+    codec = Codec(Settings(home=tmp_path, codec_threads=2, max_picture_pixels=10_000), Metrics())
     yield codec
     codec.stop()
 

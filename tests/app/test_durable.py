@@ -21,6 +21,7 @@ from app.contract.store import Store
 from app.durable import Durable
 from app.idempotency import Claim
 from app.limits import Limits
+from app.metrics import Metrics
 from app.publisher import Publisher
 from app.signals import Signals
 from app.sweep import Sweep
@@ -98,7 +99,7 @@ async def test_a_job_is_accepted_while_the_broker_is_away_and_sent_later(tmp_pat
             sent.append(found.id)
 
         world.durable.send = send  # type: ignore[method-assign]
-        await Sweep(world.database, world.durable, world.settings).sweep()
+        await Sweep(world.database, world.durable, Metrics(), world.settings).sweep()
     assert sent == [job.id]
 
 
@@ -185,7 +186,7 @@ async def test_cancelling_ends_a_waiting_job_and_asks_a_running_one(tmp_path: Pa
 async def test_the_sweep_takes_jobs_from_silent_workers(tmp_path: Path, api_redis: str) -> None:
     async with living(tmp_path, api_redis, max_attempts=2, lease_seconds=0.01) as world:
         job = await world.accept()
-        sweep = Sweep(world.database, world.durable, world.settings)
+        sweep = Sweep(world.database, world.durable, Metrics(), world.settings)
         states = []
         for _ in range(2):
             with world.database.session() as session:
