@@ -90,7 +90,9 @@ def agreement(styles: Tensor, scores: Tensor, direction: Tensor) -> float:
 
 
 @torch.no_grad()
-def find(generator: Generator, *, table: Path | None, columns: Mapping[str, str], count: int) -> dict[str, Tensor]:
+def find(
+    generator: Generator, *, table: Path | None, columns: Mapping[str, str], count: int, cache: Path | None = None
+) -> dict[str, Tensor]:
     """Directions by name: `count` principal ones, the measured ones, and one for each column of the pictures' table.
 
     `columns` maps names to columns of the CSV beside the pictures at `table`. Prints how well each agrees on pictures
@@ -104,7 +106,7 @@ def find(generator: Generator, *, table: Path | None, columns: Mapping[str, str]
     drawn = drawn.add(1).mul(127.5).round().clamp(0, 255).byte()
     scores = {name: measure(drawn) for name, measure in MEASURED.items()}
     if table is not None and columns:
-        scores |= _like(drawn, table, columns, size=generator.config.size)
+        scores |= _like(drawn, table, columns, size=generator.config.size, cache=cache)
     found = {f"principal-{index + 1}": direction for index, direction in enumerate(principal(generator, count))}
     for name, score in scores.items():
         found[name] = towards(styles[:PICTURES], score[:PICTURES])
@@ -121,6 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--principal", type=int, default=0, metavar="COUNT")
     parser.add_argument("--data", type=Path, help="pictures with a CSV of the same stem beside them")
+    parser.add_argument("--cache", type=Path, help="a folder that keeps the decoded pictures")
     parser.add_argument("--column", action="append", default=[], metavar="NAME=COLUMN")
     parser.add_argument("--keep", nargs="+", metavar="NAME", help="write these alone; NAME=NEW renames one")
     options = parser.parse_args(arguments)
@@ -129,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     columns = dict(text.split("=", 1) for text in options.column)
     generator = checkpoint.build(loaded)
     assert isinstance(generator, Generator)
-    found = find(generator, table=options.data, columns=columns, count=options.principal)
+    found = find(generator, table=options.data, columns=columns, count=options.principal, cache=options.cache)
     if options.keep:
         names = [text.partition("=") for text in options.keep]
         found = {new or name: found[name] for name, _, new in names}
@@ -144,11 +147,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"Wrote {len(found)} directions into {options.out.name} ({digest[:12]}).")
 
 
-def _like(drawn: Tensor, table: Path, columns: Mapping[str, str], *, size: int) -> dict[str, Tensor]:
+def _like(
+    drawn: Tensor, table: Path, columns: Mapping[str, str], *, size: int, cache: Path | None
+) -> dict[str, Tensor]:
     """How like training pictures with a high value in a column the drawn ones are, by ridge regression on features."""
     with open(table.with_suffix(".csv"), newline="", encoding="utf-8") as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
-    pictures = data.load(table, split="train", size=size, channels=3)
+    pictures = data.load(table, split="train", size=size, channels=3, cache=cache)
     trunk = load_trunk()
     of_drawn = distances.embed(drawn, trunk).double()
     scores = {}
