@@ -15,6 +15,15 @@ def bundled_checkpoints() -> Path:
     return Path(str(resources.files("models") / "checkpoints"))
 
 
+def roll_back(settings: Settings, *, schema: str) -> None:
+    """Bring the database to an earlier schema, for an earlier version of the service."""
+    database = Database(settings.database)
+    try:
+        database.migrate(schema)
+    finally:
+        database.close()
+
+
 def prepare(settings: Settings, *, checkpoints: Path) -> list[Version]:
     """Bring the database to this version's schema, and publish what `checkpoints` holds; return the versions published.
 

@@ -8,7 +8,7 @@ Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage.
 
 import typer
 
-from app.cli import api, classify, datasets, generate, jobs, keys, models, prepare, settings, train, up, worker
+from app.cli import api, backup, classify, datasets, generate, jobs, keys, models, prepare, settings, train, up, worker
 
 application = typer.Typer(
     name="likeness",
@@ -25,6 +25,8 @@ application.command("up", rich_help_panel=RUN)(up.up)
 application.command("api", rich_help_panel=RUN)(api.api)
 application.command("worker", rich_help_panel=RUN)(worker.worker)
 application.command("prepare", rich_help_panel=RUN)(prepare.prepare)
+application.command("backup", rich_help_panel=RUN)(backup.backup)
+application.command("restore", rich_help_panel=RUN)(backup.restore)
 application.command("settings", rich_help_panel=RUN)(settings.settings)
 application.command("generate", rich_help_panel=USE)(generate.generate)
 application.command("classify", rich_help_panel=USE)(classify.classify)

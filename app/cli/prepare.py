@@ -1,5 +1,8 @@
 """`likeness prepare`: database and store, for who starts the processes themselves."""
 
+from typing import Annotated
+
+import typer
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -7,11 +10,22 @@ from app import prepare as preparation
 from app.cli import failure
 
 
-def prepare() -> None:
+def prepare(
+    schema: Annotated[
+        str | None, typer.Option(help="Bring the database to this earlier schema instead, before an older version.")
+    ] = None,
+) -> None:
     """Bring the database to this version's schema and publish the bundled models. `likeness up` does so by itself."""
+    from alembic.util.exc import CommandError  # 0.2 s that no other command needs
+
+    settings = failure.read_settings()
     try:
-        published = preparation.prepare(failure.read_settings(), checkpoints=preparation.bundled_checkpoints())
-    except SQLAlchemyError as error:
+        if schema is not None:
+            preparation.roll_back(settings, schema=schema)
+            print(f"The database has the schema {schema}.")
+            return
+        published = preparation.prepare(settings, checkpoints=preparation.bundled_checkpoints())
+    except (SQLAlchemyError, CommandError) as error:
         failure.fail(f"The database cannot be prepared: {error}")
     except (BaseError, OSError) as error:
         failure.fail(f"The store cannot be prepared: {error}")
