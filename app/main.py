@@ -17,7 +17,7 @@ from app.contract.messages import INFER_QUEUE
 from app.contract.settings import Settings
 from app.contract.store import Store
 from app.credentials import Credentials
-from app.cross_origin import CrossOrigin
+from app.cross_origin import OPEN_PREFIXES, CrossOrigin
 from app.curator import Curator
 from app.datasets import Datasets
 from app.dependencies import Parts
@@ -25,6 +25,7 @@ from app.dispatch import Dispatcher
 from app.durable import Durable
 from app.face_cache import FaceCache
 from app.faces import Faces
+from app.hot_addresses import HotAddresses
 from app.inference import Inference
 from app.job_view import Outputs
 from app.keyring import Keyring
@@ -118,6 +119,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     errors.install(app)
     openapi.install(app)
     # The last one added comes first.
+    app.add_middleware(HotAddresses, prefixes=OPEN_PREFIXES)
     limits = {datasets.ROUTE: settings.max_dataset_bytes, models.ROUTE: settings.max_checkpoint_bytes}
     app.add_middleware(BodyLimit, limit=settings.max_upload_bytes, paths=limits)
     app.add_middleware(SlowBodies, seconds=settings.slow_body_seconds)
