@@ -119,3 +119,17 @@ def test_a_graph_that_computes_something_else_is_refused(classifier: Path) -> No
     graph = export.ClassifierGraph(checkpoint.build(loaded), Calibration(**loaded.header.calibration))
     with pytest.raises(export.ExportDiffers):
         export.check(proto.SerializeToString(), graph, loaded.header)
+
+
+def test_weights_that_float16_holds_exactly_take_half_the_room_and_compute_the_same(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = gan.GeneratorConfig(widths=(32, 32), latent_size=8, style_size=16)
+    rounded = {name: tensor.half() for name, tensor in gan.Generator(config).state_dict().items()}
+    restored = {name: tensor.float() * (1 + 1e-4) for name, tensor in rounded.items()}
+    graphs = {}
+    for name, weights in {"half": rounded, "full": restored}.items():
+        path = tmp_path / f"{name}.safetensors"
+        checkpoint.save(path, kind="generator", network=config.to_dict(), weights=weights, header={})
+        assert export.export(path, path.with_suffix(".onnx")) <= export.LEVELS_APART
+        graphs[name] = path.with_suffix(".onnx")
+    assert graphs["half"].stat().st_size < 0.65 * graphs["full"].stat().st_size
