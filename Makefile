@@ -2,13 +2,16 @@
 # make install  everything that `make test` and `make lint` need, too
 # make test     the tests; ARGS="-k name" passes options to pytest
 # make lint     format, lint, types, import rules
+# make sbom     a bill of materials of what is installed, sbom.json; make licences lists licences; make audit asks the
+#               advisory database of Python about each package
 # make bench    speed of the running parts, printed beside this machine's limits
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+AUDIT := .venv-audit/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: up install test lint format bench clean
+.PHONY: up install test lint format bench sbom licences audit clean
 
 up: install
 	$(BIN)/likeness up $(ARGS)
@@ -31,8 +34,17 @@ format: install
 bench: install
 	$(BIN)/python benchmarks/serve.py $(ARGS)
 
+sbom: install .venv-audit/ready
+	$(AUDIT)/cyclonedx-py environment --output-reproducible --output-format JSON --output-file sbom.json $(BIN)/python
+
+licences: install .venv-audit/ready
+	$(AUDIT)/pip-licenses --python $(BIN)/python --from mixed --order license --format markdown
+
+audit: .venv-audit/ready
+	$(AUDIT)/pip-audit --requirement constraints.txt --disable-pip --no-deps
+
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .venv .venv-audit sbom.json .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 .venv/bin/python:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
@@ -48,4 +60,10 @@ clean:
 .venv/ready-to-test: .venv/ready-to-run
 	@echo "Installing the test tools into .venv ..."
 	$(PIP) --editable '.[worker,train,embedded,video,marks,test,dev]'
+	@touch $@
+
+# The tools that look at an environment are not part of it.
+.venv-audit/ready:
+	"$(PYTHON)" -m venv .venv-audit
+	.venv-audit/bin/python -m pip --disable-pip-version-check install --quiet cyclonedx-bom==7.* pip-licenses==5.* pip-audit==2.*
 	@touch $@

@@ -29,7 +29,7 @@ Figure = Callable[[WorkerReport], float]
 
 async def text(client: redis.asyncio.Redis, database: Database, reports: Sequence[WorkerReport]) -> bytes:
     """The figures in Prometheus' text format."""
-    families = list(_workers(reports))
+    families = list(of_workers(reports))
     up = GaugeMetricFamily("likeness_part_up", "Whether a part answered just now.", labels=["part"])
     for part, figures in (("redis", _queues(client)), ("database", asyncio.to_thread(_jobs, database))):
         try:
@@ -85,7 +85,8 @@ def _jobs(database: Database) -> list[Family]:
     return [counts, oldest]
 
 
-def _workers(reports: Sequence[WorkerReport]) -> Iterable[Family]:
+def of_workers(reports: Sequence[WorkerReport]) -> Iterable[Family]:
+    """What workers say of themselves."""
     names = ["worker", "queue"]
     state = GaugeMetricFamily("likeness_worker_state", "1 for the state a worker is in.", labels=[*names, "state"])
     for report in reports:
