@@ -1,6 +1,7 @@
 """What a generator's run leaves behind: the state that resumes it, and the checkpoint that is served."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -41,6 +42,17 @@ def write(run: "GanRun") -> Snapshot:
             header=_header(run),
         )
     return Snapshot(run.images, state, served)
+
+
+def begin_with(run: "GanRun", path: Path) -> None:
+    """Give the generator, and its average, the weights of a served checkpoint. Raises `ValueError` if it is of another
+    network. The judges begin anew: nobody keeps theirs."""
+    loaded = checkpoint.load(path)
+    if loaded.header.kind != "generator" or loaded.header.network != as_json(run.config.generator.to_dict()):
+        raise ValueError("The checkpoint to begin with holds another network than the one that is to be trained.")
+    weights = {name: value for name, value in loaded.weights.items() if not name.startswith(checkpoint.DIRECTION)}
+    for network in (run.generator, run.average):
+        network.load_state_dict(weights)
 
 
 def restore(run: "GanRun") -> None:

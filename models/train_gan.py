@@ -44,13 +44,17 @@ def train(
     out: Path,
     resume: bool = False,
     stop: Callable[[], bool] = lambda: False,
+    initial: Path | None = None,
 ) -> Iterator[Event]:
     """Train until `config.images` pictures have been seen or `stop()` is true; the last event is a `Snapshot`.
 
-    Files go to `out`. With `resume` the run goes on from the last snapshot there, if there is one. Raises
-    `ValueError` if that belongs to other networks, or if a generator of classes is given pictures without them.
+    Files go to `out`. With `resume` the run goes on from the last snapshot there, if there is one. `initial` is a
+    served checkpoint whose weights the generator begins with. Raises `ValueError` if either belongs to other networks,
+    or if a generator of classes is given pictures without them.
     """
     run = GanRun(config, pictures, out=out, place=devices.place())
+    if initial is not None:
+        gan_snapshot.begin_with(run, initial)
     if resume:
         gan_snapshot.restore(run)
     yield from run.events(stop)

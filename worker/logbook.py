@@ -23,6 +23,10 @@ ATTEMPTS_BEGIN = 1
 class Logbook:
     """Writes for one claimed job. Everything raises `LeaseLost` once the job is somebody else's.
 
+    Attributes:
+        images_per_second: the speed that was told last; 0 before any was.
+        device: where the run computes.
+
     Args:
         patience_seconds: how long a pause of database or store is waited for.
     """
@@ -37,6 +41,8 @@ class Logbook:
         self._patience_seconds = patience_seconds
         self._metrics = dict(job.metrics)
         self._seconds = 0.0
+        self.images_per_second = 0.0
+        self.device = ""
 
     def note(self, kind: str, data: dict[str, Any], **columns: Any) -> None:
         """Append an event, and set columns with it."""
@@ -48,6 +54,11 @@ class Logbook:
         patiently(write, seconds=self._patience_seconds)
         wakes.job(self._redis, self.job.id)
 
+    def resolved(self, report: reports.Resolved) -> None:
+        """Note the settings of the run."""
+        self.device = report.device
+        self.note("resolved", report.model_dump(exclude={"report"}))
+
     def stage(self, stage: training.Stage) -> None:
         """Note what begins."""
         self.note("stage", {"stage": stage}, stage=stage)
@@ -55,7 +66,7 @@ class Logbook:
     def progress(self, report: reports.Progress) -> None:
         """Note how far the run is."""
         self._seconds = report.seconds
-        rate = report.images_per_second
+        rate = self.images_per_second = report.images_per_second
         eta = round((report.of - report.images) / rate, 1) if rate > 0 else None
         facts = {"images": report.images, "of": report.of, "images_per_second": round(rate, 2), "eta_seconds": eta}
         self.note("progress", facts, progress=facts)

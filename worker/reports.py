@@ -21,6 +21,7 @@ class Resolved(_Report):
     report: Literal["resolved"] = "resolved"
     settings: dict[str, Any]
     pictures: int
+    device: str
     images: int = Field(description="Training pictures the whole run will see.")
 
 

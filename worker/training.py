@@ -14,7 +14,7 @@ import redis
 import sqlalchemy.exc
 import structlog
 
-from app.contract import datasets, jobs, training
+from app.contract import datasets, jobs, presets, training
 from app.contract.database import Database
 from app.contract.errors import TrainingFailed, UnknownDataset
 from app.contract.states import JobState
@@ -86,10 +86,16 @@ class Training:
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{work.job.id}-", dir=self._folder) as scratch:
             snapshot = self._train(work, request, log, Path(scratch))
+            if log.images_per_second and not request.settings:
+                self._note_speed(request.preset, log)
             assert snapshot.model is not None
             output = self._publishing.publish(work, request, log, snapshot=snapshot, folder=Path(scratch))
         log.forget_states()
         return output
+
+    def _note_speed(self, preset: str, log: Logbook) -> None:
+        with self._database.session() as session:
+            presets.measured(session, preset, images_per_second=log.images_per_second, device=log.device)
 
     def _train(self, work: Work, request: TrainingRequest, log: Logbook, folder: Path) -> Snapshot:
         """The final snapshot."""
@@ -199,7 +205,7 @@ class _Run:
     def _write_down(self, report: reports.Report) -> Snapshot | None:
         match report:
             case reports.Resolved():
-                self._log.note("resolved", report.model_dump(exclude={"report"}))
+                self._log.resolved(report)
                 self._log.stage(Stage.TRAINING)
             case reports.Progress():
                 self._log.progress(report)

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from models import data, presets, progress, sheet
+from models import data, devices, presets, progress, sheet
 from models.gan_presets import GanConfig
 from worker import child, reports
 
@@ -32,7 +32,11 @@ def train(request: dict[str, Any], folder: Path, pipe: reports.Pipe) -> None:
     config = presets.configure(request["preset"], request["settings"])
     pictures = presets.load(config, folder / request["pictures"], split="train")
     config = planned(config, pictures, request)
-    pipe.tell(reports.Resolved(settings=asdict(config), pictures=len(pictures), images=config.images))
+    pipe.tell(
+        reports.Resolved(
+            settings=asdict(config), pictures=len(pictures), device=devices.place().device.type, images=config.images
+        )
+    )
     budget = _Budget(request["minutes"], spent=request["seconds_spent"])
     initial = folder / request["initial"] if request["initial"] else None
     events = presets.train(

@@ -128,3 +128,15 @@ def test_the_average_follows_the_generator(tmp_path: Path):
     run(replace(SMALL, ema=1), tmp_path)  # a half-life of one picture: the average is the generator
     state, _ = load_state(tmp_path / gan_snapshot.STATE_FILE)
     assert torch.allclose(state["average.start.weight"], state["generator.start.weight"], atol=1e-4)
+
+
+def test_a_run_may_begin_with_the_weights_of_a_served_checkpoint(tmp_path: Path):
+    short = replace(SMALL, images=8, precision="fp32")
+    run(short, tmp_path / "first")
+    served = tmp_path / "first" / gan_snapshot.CHECKPOINT_FILE
+    list(train_gan.train(short, pictures(), out=tmp_path / "second", initial=served, stop=lambda: True))
+    again = checkpoint.load(tmp_path / "second" / gan_snapshot.CHECKPOINT_FILE).weights
+    assert all(torch.equal(again[name], value) for name, value in checkpoint.load(served).weights.items())
+    other = replace(short, generator=replace(SMALL.generator, style_size=16))
+    with pytest.raises(ValueError, match="another network"):
+        list(train_gan.train(other, pictures(), out=tmp_path / "third", initial=served))

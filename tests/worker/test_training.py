@@ -39,7 +39,7 @@ def test_pictures_become_a_published_network(bench: Bench, shared: subprocess.Po
     assert job.metrics["test_accuracy"] == job.output["metrics"]["accuracy"]
     assert (job.output["promoted"], job.output["why"]) == (False, "it was not asked for")
     assert bench.store.list(f"runs/{job_id}/snapshots") == []
-    assert list((bench.settings.home / "training").glob("train-shared-*/job_*")) == []
+    assert list((bench.settings.home / "train-shared" / "training").glob("train-shared-*/job_*")) == []
 
 
 def test_a_run_whose_process_is_killed_goes_on_from_its_last_snapshot(bench: Bench, shared: subprocess.Popen) -> None:

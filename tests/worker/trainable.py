@@ -167,8 +167,13 @@ def bench(folder: Path, socket: Path) -> Iterator[Bench]:
 
 
 def worker(bench: Bench, name: str) -> AbstractContextManager[subprocess.Popen]:
-    """A train worker until the block ends."""
-    return running.worker(bench.settings, bench.client, queue="train", name=name, **ENVIRONMENT)
+    """A train worker until the block ends. Workers share nothing but the queue, the database and the store."""
+    shared = {
+        "LIKENESS_HOME": str(bench.settings.home / name),
+        "LIKENESS_DATABASE_URL": bench.settings.database,
+        "LIKENESS_STORE_URL": bench.settings.store,
+    }
+    return running.worker(bench.settings, bench.client, queue="train", name=name, **ENVIRONMENT, **shared)
 
 
 def child_of(process: subprocess.Popen) -> psutil.Process:
