@@ -14,7 +14,7 @@ POLICY = (
 _OPEN = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID, "
-    "X-Likeness-Model, X-Likeness-Seed, X-Likeness-SHA256",
+    "X-Likeness-Model, X-Likeness-Seed, X-Likeness-SHA256, X-Likeness-Fallback",
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 _PREFLIGHT = {

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from typing import Annotated, Any
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
@@ -26,7 +26,6 @@ from app.contract.errors import (
     WrongKind,
 )
 from app.contract.messages import INFER_QUEUE
-from app.contract.registry import Version
 from app.contract.schemas.animate import AnimateRequest, AnimateResponse, MotionFormat
 from app.contract.schemas.jobs import JobView
 from app.dependencies import (
@@ -51,7 +50,6 @@ router = APIRouter(tags=["motion"])
 
 ROUTE = "/v1/animate"
 JSON = "application/json"
-URL_DIGITS = 16
 
 _WALK = re.compile(r"/v1/faces/(?P<first>[^/]+)/to/(?P<last>[^/]+)\.(?P<format>webp|gif|mp4)")
 _FILES: dict[str, Any] = {
@@ -190,7 +188,7 @@ async def animate(
         return Response(made.picture.data, media_type=chosen, headers=headers)
     answer = AnimateResponse(
         model=version.ref,
-        url=_address(version, visited, asked),
+        url=walks.address(version, visited, asked),
         content_type=shown.media_type,
         width=made.picture.width,
         height=made.picture.height,
@@ -227,24 +225,6 @@ async def get_job_walk(
     picture = await drawer.of_job(job, walk)
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{picture.sha256}"'}
     return Response(picture.data, media_type=walk.media_type, headers=headers)
-
-
-def _address(version: Version, visited: list[str], asked: AnimateRequest) -> str:
-    """Where the same walk is for ever."""
-    query = {
-        "model": f"{version.model}@sha256:{version.digest[:URL_DIGITS]}",
-        "frames": asked.frames,
-        "fps": asked.fps,
-        "loop": None if asked.loop else "false",
-        "via": ",".join(visited[1:-1]) or None,
-        "size": asked.size,
-        "truncation": None if asked.truncation is None else f"{asked.truncation:.12g}",
-        "label": asked.label,
-        "edits": ",".join(f"{name}:{amount:.12g}" for name, amount in asked.edits.items()) or None,
-    }
-    given = {name: value for name, value in query.items() if value is not None}
-    first, last = quote(visited[0], safe=""), quote(visited[-1], safe="")
-    return f"/v1/faces/{first}/to/{last}.{asked.format}?{urlencode(given, safe='@:,')}"
 
 
 def _text(encoded: str) -> str:

@@ -7,8 +7,8 @@
 // Import `embed.js?define=no` to get the class alone and register it under a name of your own.
 
 const HERE = new URL(import.meta.url);
-const OPTIONS = ["truncation", "model", "label", "edits", "mix", "radius", "background", "rotate", "scale"];
-const SWITCHES = ["grey", "flip"];
+const OPTIONS = ["truncation", "model", "label", "edits", "mix", "radius", "background", "rotate", "scale", "fallback"];
+const SWITCHES = ["grey", "flip", "credentials"];
 const ATTRIBUTES = ["seed", "size", "format", "alt", "src", "base", ...OPTIONS, ...SWITCHES];
 const LARGEST = 1024; // pixels that the service draws at most, and at least
 const SMALLEST = 16;
