@@ -124,7 +124,8 @@ class _Collector:
             raise InvalidRequest(reason="a header within the multipart body is too large")
 
     def _header_ends(self) -> None:
-        self._headers[self._name.decode("latin-1").lower()] = self._value.decode("utf-8", "replace")
+        # As the parser of options wants it, which turns names back into the bytes that were sent: UTF-8.
+        self._headers[self._name.decode("latin-1").lower()] = self._value.decode("latin-1")
         self._name = self._value = b""
 
     def _headers_end(self) -> None:
