@@ -36,7 +36,7 @@ function section(operation) {
     ...described("Body", body(operation)),
     ...described("Answers", Object.entries(operation.responses).map(([status, it]) => [status, it.description])),
     make("h3", {}, "Try it"),
-    make("pre", {}, make("code", {}, command(operation))),
+    make("pre", { tabIndex: 0 }, make("code", {}, command(operation))),
   );
 }
 

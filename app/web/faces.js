@@ -63,7 +63,14 @@ export function buildWall({ wall, more, options, choose }) {
     wall.append(...tiles);
   };
 
-  new IntersectionObserver(([entry]) => entry.isIntersecting && add(), { rootMargin: "600px" }).observe(more);
+  const near = new IntersectionObserver(([entry]) => {
+    if (!entry.isIntersecting) return;
+    add();
+    // It tells of changes only; observed anew, it tells whether the end is still near after these rows.
+    near.unobserve(more);
+    near.observe(more);
+  }, { rootMargin: "600px" });
+  near.observe(more);
 
   wall.addEventListener("click", (event) => {
     const tile = event.target.closest("button");
