@@ -2,10 +2,10 @@
 
     python -m benchmarks.serve [--seconds 8] [--clients 1 8 64]
 
-Starts the service as `likeness up` does, in a temporary home, and drives it from a process of its own. Then, in the same
-run and with the service stopped, one process runs the bare network on full batches, and the bare pipeline: the same
-decoding, the same network, the same encoding, back to back, with nothing in between. Every answer is checked: a
-classification must be the one that the bare network gives, a face must decode to a picture of the right size.
+Before the service starts, this process runs the bare network on full batches, and the bare pipeline: the same
+decoding, the same network, the same encoding, back to back, with nothing in between. Then the service runs as `likeness up` starts
+it, in a temporary home, and this process is its clients. Every answer is checked: a classification must be the one that
+the bare network gives, a face must be a whole PNG file.
 """
 
 import argparse
@@ -51,7 +51,8 @@ def main() -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64], help="concurrent clients")
     options = parser.parse_args()
     print(
-        f"{platform.machine()}, {cores.available()} cores, onnxruntime {version('onnxruntime')}, {options.seconds} s each"
+        f"{platform.machine()}, {cores.available()} cores, onnxruntime {version('onnxruntime')},"
+        f" {options.seconds} s each"
     )
     classifier, generator = _network("clothing"), _network("faces")
     latents = styles.read(CHECKPOINTS / "faces.safetensors")
