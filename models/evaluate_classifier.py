@@ -26,7 +26,7 @@ def evaluate(
     data has other classes than the checkpoint.
     """
     header = loaded.header
-    pictures = test_part(header, folder)
+    pictures = part(header, folder, "test")
     if pictures.labels is None or pictures.classes != header.labels:
         raise ValueError(f"The data has the classes {pictures.classes}, the checkpoint {header.labels}.")
     logits = _logits(loaded, pictures.images, tta=tta)
@@ -48,7 +48,7 @@ def evaluate(
         "worst_names": [pictures.names[entry.index] for entry in report.worst],
     }
     if strangers is not None:
-        strange = calibration.energy(_logits(loaded, test_part(header, strangers).images, tta=tta))
+        strange = calibration.energy(_logits(loaded, part(header, strangers, "test").images, tta=tta))
         found["strangers"] = {
             "count": len(strange),
             "auroc": metrics.auroc(energy, strange),
@@ -57,11 +57,11 @@ def evaluate(
     return found
 
 
-def test_part(header: checkpoint.Header, folder: Path) -> data.Pictures:
-    """The test part at `folder`, or of the checkpoint's own data inside it, as the network takes pictures."""
+def part(header: checkpoint.Header, folder: Path, split: data.Split) -> data.Pictures:
+    """One split of the data at `folder`, or of the checkpoint's own data inside it, as the network takes pictures."""
     own = folder / header.provenance.get("data", "")
     channels: Literal[1, 3] = 1 if header.input["channels"] == 1 else 3
-    return data.load(own if own.exists() else folder, split="test", size=header.input["size"], channels=channels)
+    return data.load(own if own.exists() else folder, split=split, size=header.input["size"], channels=channels)
 
 
 def _logits(loaded: checkpoint.Checkpoint, images: Tensor, *, tta: bool) -> Tensor:

@@ -1,0 +1,79 @@
+"""One classifier from several snapshots of a run: `python -m models.average CHECKPOINT... --data DIR --out FILE`.
+
+The mean of weights that lie in one valley of the loss is often better than each of them, and costs nothing to serve
+(Izmailov et al. 2018; Wortsman et al. 2022). The result is calibrated anew on the validation part that the run held
+out, and its header names the snapshots.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models import calibration, checkpoint, classifier, data, metrics
+from models.evaluate_classifier import part
+from models.predict import predict
+
+
+def average(paths: Sequence[Path], folder: Path, *, out: Path) -> metrics.Report:
+    """Write the mean of the checkpoints at `paths` to `out`; its figures on the validation part.
+
+    The last checkpoint gives the header, its training settings tell which pictures were held out. Raises `ValueError`
+    if the networks differ or are no classifiers.
+    """
+    loaded = [checkpoint.load(path) for path in paths]
+    header = loaded[-1].header
+    if header.kind != "classifier" or any(entry.header.network != header.network for entry in loaded):
+        raise ValueError("Only classifiers of one and the same network can be averaged.")
+    weights = {name: _mean([entry.weights[name] for entry in loaded]) for name in loaded[-1].weights}
+    network = classifier.build(header.network)
+    network.load_state_dict(weights)
+    pictures = part(header, folder, "train")
+    _, validation = data.holdout(pictures, fraction=header.training["validation"], seed=header.training["seed"])
+    assert validation.labels is not None
+    logits = predict(network, validation.images)
+    fitted = calibration.fit(logits, validation.labels)
+    found = metrics.report(fitted.apply(logits), validation.labels)
+    figures = {"count": found.count, "accuracy": found.accuracy, "nll": found.nll, "ece": found.ece}
+    told = {
+        **{name: value for name, value in asdict(header).items() if name not in ("kind", "network", "created")},
+        "calibration": asdict(fitted),
+        "metrics": {"validation": figures},
+        "extras": {**header.extras, "averaged": [checkpoint.digest(path) for path in paths]},
+    }
+    checkpoint.save(out, kind="classifier", network=header.network, weights=weights, header=told)
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m models.average", description="Average snapshots of one run.")
+    parser.add_argument("checkpoints", type=Path, nargs="+")
+    set_by = os.environ.get("LIKENESS_DATA")
+    parser.add_argument("--data", type=Path, default=Path(set_by) if set_by else None, required=not set_by)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    try:
+        found = average(options.checkpoints, options.data, out=options.out)
+    except (ValueError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    told = f"accuracy {found.accuracy:.2%}, likelihood {found.nll:.4f} nats, calibration error {found.ece:.2%}"
+    print(f"{options.out}: {told} on {found.count} validation pictures")
+    return 0
+
+
+def _mean(tensors: Sequence[Tensor]) -> Tensor:
+    """The mean of floating-point tensors; counters are those of the last."""
+    if not tensors[-1].is_floating_point():
+        return tensors[-1]
+    return torch.stack([tensor.double() for tensor in tensors]).mean(0).to(tensors[-1].dtype)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
