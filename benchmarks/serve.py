@@ -3,9 +3,9 @@
     python -m benchmarks.serve [--seconds 8] [--clients 1 8 64]
 
 Before the service starts, this process runs the bare network on full batches, and the bare pipeline: the same
-decoding, the same network, the same encoding, back to back, with nothing in between. Then the service runs as `likeness up` starts
-it, in a temporary home, and this process is its clients. Every answer is checked: a classification must be the one that
-the bare network gives, a face must be a whole PNG file.
+decoding, the same network, the same encoding, back to back, with nothing in between. Then the service runs as
+`likeness up` starts it, in a temporary home, and this process is its clients. Every answer is checked: a
+classification must be the one that the bare network gives, a face must be a whole PNG file.
 """
 
 import argparse
