@@ -38,7 +38,19 @@ _UPRIGHT: Mapping[int, tuple[Image.Transpose, ...]] = {
     8: (Image.Transpose.ROTATE_90,),
 }
 # What Pillow's decoders raise on damaged files, found by damaging files.
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, struct.error, zlib.error)
+# What Pillow raises on damaged pictures, found by damaging pictures; a RuntimeError is what its AVIF decoder says.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
 
 
 class NotAPicture(ValueError):

@@ -69,6 +69,8 @@ _DAMAGE = (
     ValueError,
     struct.error,
     KeyError,
+    IndexError,
+    NotImplementedError,  # a version or a way of packing that zipfile does not know
 )
 
 
