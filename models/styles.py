@@ -4,8 +4,8 @@
     w = mapping(z, label);  w' = mean + psi (w - mean) + sum_k strength_k direction_k      [style_size]
     styles = w' for every stage, or the second half of the stages from another seed        [stages, style_size]
 
-Each picture's style is computed by itself, so it cannot depend on what it is batched with. An inference engine then needs the
-synthesis network alone.
+Each picture's style is computed by itself, so it cannot depend on what it is batched with. An inference engine then
+needs the synthesis network alone.
 """
 
 import hashlib
@@ -61,7 +61,7 @@ class Styles:
         return int(self._second[0].shape[0])
 
     def mapping(self, z: Array, label: int | None = None) -> Array:
-        """The untruncated style [style_size] of one latent [latent_size]. Raises `ValueError` where a label is missing."""
+        """The untruncated style [style_size] of a latent [latent_size]. Raises `ValueError` where a label is missing."""
         x = _unit_variance(z)
         if self._embedding is not None:
             if label is None:
@@ -96,9 +96,9 @@ class Styles:
     ) -> Array:
         """The styles [stages, style_size] of one picture.
 
-        `toward` and `position` (0 to 1) walk to a second seed; `mix` takes the finer half of the stages from another one;
-        `edits` are named directions with how far to go. Where the generator draws classes and no `label` is given, the seed
-        decides. Raises `KeyError` for a direction that the checkpoint does not have.
+        `toward` and `position` (0 to 1) walk to a second seed; `mix` takes the finer half of the stages from another
+        one; `edits` are named directions with how far to go. Where the generator draws classes and no `label` is given,
+        the seed decides. Raises `KeyError` for a direction that the checkpoint does not have.
         """
         if self.classes and label is None:
             label = label_of(seed, self.classes)

@@ -31,9 +31,6 @@ def server(directory: Path) -> Iterator[str]:
         user = {"user": "postgres", "group": "postgres"}
         os.chown(directory, account.pw_uid, account.pw_gid)
         os.chown(sockets, account.pw_uid, account.pw_gid)
-        for parent in directory.parents:  # pytest's directories are closed to other users
-            if parent.stat().st_uid == 0 and parent.stat().st_mode & 0o005 != 0o005:
-                parent.chmod(parent.stat().st_mode | 0o055)
     quiet: dict[str, object] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": directory, **user}
     subprocess.run([where / "initdb", "-A", "trust", "-U", "postgres", "--no-sync", "-D", cluster], **quiet)
     options = f"-c listen_addresses='' -c unix_socket_directories={sockets} -c fsync=off"

@@ -1,6 +1,7 @@
 """A backup is taken while the service works, and a service restored from it serves the same models and faces."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,19 @@ from app.contract.settings import Settings
 from app.contract.store import Store, checkpoint_path
 from app.main import create_app
 from tests.app import serving
+from tests.running import running_redis
 
 
-def test_a_restored_service_serves_the_same_faces_models_and_keys(redis_url: str, tmp_path: Path) -> None:
-    before = Settings(home=tmp_path / "before", redis_url=redis_url, admin_key="secret")
+@pytest.fixture
+def own_redis(short_dir: Path) -> Iterator[str]:
+    """A Redis in which no worker of another test takes the batches."""
+    socket = short_dir / "backup" / "redis.sock"
+    with running_redis(socket):
+        yield f"unix://{socket}"
+
+
+def test_a_restored_service_serves_the_same_faces_models_and_keys(own_redis: str, tmp_path: Path) -> None:
+    before = Settings(home=tmp_path / "before", redis_url=own_redis, admin_key="secret")
     serving.publish(before)
     database = Database(before.database)
     with database.session() as session:
@@ -29,7 +39,7 @@ def test_a_restored_service_serves_the_same_faces_models_and_keys(redis_url: str
             face = client.get("/v1/faces/ada.png", **asked)  # type: ignore[arg-type]
             models = client.get("/v1/models", **asked).json()  # type: ignore[arg-type]
             backup.backup(before, tmp_path / "copy")
-        after = Settings(home=tmp_path / "after", redis_url=redis_url, admin_key="secret")
+        after = Settings(home=tmp_path / "after", redis_url=own_redis, admin_key="secret")
         backup.restore(after, tmp_path / "copy")
         with TestClient(create_app(after)) as client:
             again = client.get("/v1/faces/ada.png", **asked)  # type: ignore[arg-type]

@@ -62,7 +62,9 @@ def test_a_strength_of_one_is_one_standard_deviation():
     assert float(found.norm()) == pytest.approx(3.0, rel=0.05)
 
 
-def test_the_command_adds_directions_that_work_and_changes_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_command_adds_directions_that_work_and_changes_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(directions, "PICTURES", 128)
     network, before, after = tiny(), tmp_path / "before.safetensors", tmp_path / "after.safetensors"
     checkpoint.save(before, kind="generator", network=CONFIG.to_dict(), weights=network.state_dict(), header={})
@@ -72,9 +74,13 @@ def test_the_command_adds_directions_that_work_and_changes_nothing_else(tmp_path
     drawn, z = checkpoint.build(written), torch.randn(16, 8)
     assert torch.equal(drawn(z), network(z))
     w, brighter = drawn.mapping(z), written.weights["direction.brightness"]
-    assert drawn.synthesis(w + 2 * brighter).mean() > drawn.synthesis(w).mean() > drawn.synthesis(w - 2 * brighter).mean()
+    assert (
+        drawn.synthesis(w + 2 * brighter).mean() > drawn.synthesis(w).mean() > drawn.synthesis(w - 2 * brighter).mean()
+    )
 
 
-@pytest.mark.parametrize(("cell", "number"), [("20-29", 20.0), ("60+", 60.0), ("71.7", 71.7), ("", None), ("n/a", None)])
+@pytest.mark.parametrize(
+    ("cell", "number"), [("20-29", 20.0), ("60+", 60.0), ("71.7", 71.7), ("", None), ("n/a", None)]
+)
 def test_a_cell_begins_with_its_number(cell: str, number: float | None):
     assert directions._number(cell) == number

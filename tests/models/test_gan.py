@@ -1,4 +1,4 @@
-"""The generator's promises: one picture a seed whatever the batch, growth without a jump, modulation as in the paper."""
+"""The generator's promises: a seed is a picture whatever the batch, growth without a jump, modulation as published."""
 
 import pytest
 import torch

@@ -55,7 +55,9 @@ def test_a_label_by_name_draws_that_class(tmp_path: Path):
 
 
 @pytest.mark.parametrize("mistake", [["--label", "shoe"], ["--edit", "frown=1"]])
-def test_a_mistake_is_answered_with_what_is_known(tmp_path: Path, capsys: pytest.CaptureFixture[str], mistake: list[str]):
+def test_a_mistake_is_answered_with_what_is_known(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mistake: list[str]
+):
     source = written(tmp_path / "clothes.safetensors", classes=2)
     with pytest.raises(SystemExit):
         sample.main([str(source), *mistake])

@@ -1,5 +1,6 @@
 """A migrated database of each kind, empty for every test."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from tests import postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     if postgres.binaries() is None:
         pytest.skip("no PostgreSQL server is installed")
-    with postgres.server(tmp_path_factory.mktemp("postgres")) as url:
+    # Not one of pytest's directories: they are closed to the user that the server runs as.
+    with tempfile.TemporaryDirectory(prefix="likeness-") as directory, postgres.server(Path(directory)) as url:
         database = Database(url)
         database.migrate()
         database.close()

@@ -119,7 +119,8 @@ def test_a_data_set_in_use_stays_until_the_training_has_ended(
 ) -> None:
     dataset = trainable.dataset(database, store, tmp_path)
     with database.session() as session:
-        job = jobs.create(session, kind=training.KIND, queue="train", request={"dataset": dataset})
+        request = {"preset": "pictures-tiny", "model": "mine", "dataset": dataset, "dataset_name": "pictures"}
+        job = jobs.create(session, kind=training.KIND, queue="train", request=request)
     refused = client.delete(f"/v1/datasets/{dataset}")
     assert (refused.status_code, refused.json()["code"]) == (409, "dataset_in_use")
     with database.session() as session:

@@ -32,7 +32,8 @@ def test_the_server_and_its_models_tell_of_themselves(client: TestClient) -> Non
     assert client.get(pinned).json() == told
     assert client.get(f"{pinned}/ready").json() == {"name": "clothing", "ready": True}
     names = {entry["name"]: entry["state"] for entry in client.post("/v2/repository/index").json()}
-    assert names == {"clothing": "READY", "faces": "READY", "clothing-gan": "READY"}
+    # Other tests of the same service bring models of their own.
+    assert names.items() >= {"clothing": "READY", "faces": "READY", "clothing-gan": "READY"}.items()
 
 
 def test_pixels_in_json_are_classified(client: TestClient) -> None:
