@@ -79,6 +79,7 @@ class Durable:
         await self._allowances.images(images)
         job, new = await asyncio.to_thread(self._create, kind, queue, request, caller, claim, inputs or {})
         if new:
+            _log.info("job %s (%s) is accepted", job.id, job.kind, extra={"job": job.id})
             await self.send(job)
         return job
 
@@ -87,7 +88,7 @@ class Durable:
         try:
             await self._publisher.publish(JOB_TASK, job.id, queue=job.queue)
         except BrokerUnavailable:
-            _log.warning("job %s is accepted, but the broker is away; it is sent later", job.id)
+            _log.warning("job %s is accepted, but the broker is away; it is sent later", job.id, extra={"job": job.id})
             return
         await asyncio.to_thread(self._mark_sent, job.id)
 

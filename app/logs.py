@@ -1,4 +1,7 @@
-"""Log lines of an api process: for people or for machines, each with the id of the request that it belongs to."""
+"""Log lines of an api process: for people or for machines, each with the id of the request that it belongs to.
+
+Lines for machines also name the key (its id, never its secret) and, where one is meant, the job.
+"""
 
 import json
 import logging
@@ -6,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
-from app import request_ids
+from app import caller, request_ids
 
 
 def configure(*, level: str, style: Literal["text", "json"]) -> None:
@@ -18,6 +21,9 @@ def configure(*, level: str, style: Literal["text", "json"]) -> None:
     root.setLevel(level.upper())
     for noisy in ("celery", "kombu", "amqp", "alembic", "PIL", "asyncio"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    # It tells every address that it asks, and addresses of webhooks may hold secrets.
+    for client in ("httpx", "httpcore"):
+        logging.getLogger(client).setLevel(logging.WARNING)
     # It warns of every body that it cannot read, which is the client's affair and in the answer.
     logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
@@ -39,6 +45,8 @@ class _Machine(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
             "request_id": request_ids.current.get() or None,
+            "key": caller.current.get().id,
+            "job": getattr(record, "job", None),
             "exception": self.formatException(record.exc_info) if record.exc_info else None,
         }
         return json.dumps({name: value for name, value in line.items() if value is not None}, ensure_ascii=False)

@@ -1,5 +1,6 @@
 """What this api process counts, for Prometheus; see `docs/operations.md` for the names and what they tell."""
 
+import logging
 import time
 from typing import Literal
 
@@ -12,6 +13,8 @@ from app.face_cache import FaceCache
 
 Stage = Literal["wait", "queue", "compute", "decode", "encode"]
 Work = Literal["classify", "generate"]
+
+_log = logging.getLogger(__name__)
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 _IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -112,7 +115,11 @@ class MeasureRequests:
             await self._app(scope, receive, watched)
         finally:
             metrics: Metrics = scope["app"].state.parts.metrics
-            metrics.request(route_of(scope), _method(scope), status, time.perf_counter() - began)
+            route, seconds = route_of(scope), time.perf_counter() - began
+            metrics.request(route, _method(scope), status, seconds)
+            # The pattern and not the address, which may hold a signature or someone's name.
+            level = logging.WARNING if status >= 500 else logging.INFO if status >= 400 else logging.DEBUG
+            _log.log(level, "%s %s: %d in %.0f ms", _method(scope), route, status, 1000 * seconds)
 
 
 def route_of(scope: Scope) -> str:

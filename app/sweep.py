@@ -41,7 +41,7 @@ class Sweep:
         lost = await asyncio.to_thread(self._release)
         for job in lost:
             self._metrics.lease_lost()
-            _log.warning("job %s lost its worker and is now %s", job.id, job.state)
+            _log.warning("job %s lost its worker and is now %s", job.id, job.state, extra={"job": job.id})
             await self._durable.wake(job)
         for job in await asyncio.to_thread(self._take_unsent):
             await self._durable.send(job)

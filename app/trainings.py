@@ -1,6 +1,7 @@
 """Training jobs on the api's side: checked, accepted, planned, followed, steered."""
 
 import asyncio
+import logging
 from typing import Any
 
 import sqlalchemy.exc
@@ -39,6 +40,8 @@ PROBE_SECONDS = 25.0
 RUNS = "job_"
 _FREE = frozenset({"seed", "images", "licence", "credit", "report_images", "report_every"})
 """Settings that do not change the speed much."""
+
+_log = logging.getLogger(__name__)
 
 
 class Trainings:
@@ -98,6 +101,7 @@ class Trainings:
         """
         job, new = await asyncio.to_thread(self._create, request, asked, caller, claim)
         if new:
+            _log.info("job %s (training) is accepted", job.id, extra={"job": job.id})
             await self._durable.send(job)
         return job
 
