@@ -61,7 +61,7 @@ class Styles:
         return int(self._second[0].shape[0])
 
     def mapping(self, z: Array, label: int | None = None) -> Array:
-        """The untruncated style [style_size] of a latent [latent_size]. Raises `ValueError` where a label is missing."""
+        """The untruncated style [style_size] of a latent [latent_size]. Raises `ValueError` if a label is missing."""
         x = _unit_variance(z)
         if self._embedding is not None:
             if label is None:
