@@ -75,6 +75,7 @@ class Trunk(nn.Module):
         compare."""
         size = (EMBEDDING_PIXELS, EMBEDDING_PIXELS)
         pictures = F.interpolate(pictures, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
+        pictures = pictures.contiguous(memory_format=torch.channels_last)  # depthwise convolutions are slow otherwise
         return F.relu6(self.head(self(pictures)[-1])).mean((2, 3))
 
 
