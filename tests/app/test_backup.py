@@ -52,7 +52,7 @@ def test_a_restored_service_serves_the_same_faces_models_and_keys(own_redis: str
 def test_whatever_the_copied_rows_name_is_among_the_copied_objects(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home")
     serving.publish(settings)
-    stop = threading.Event()
+    stop, begun = threading.Event(), threading.Event()
 
     def publish() -> None:
         database, store = Database(settings.database), Store(settings.store)
@@ -63,10 +63,12 @@ def test_whatever_the_copied_rows_name_is_among_the_copied_objects(tmp_path: Pat
             with database.session() as session:
                 registry.publish(session, store, name="busy", checkpoint=data, onnx=None, source="test")
                 jobs.create(session, kind="generate", queue="infer", request={})
+            begun.set()
         database.close()
 
     writer = threading.Thread(target=publish)
     writer.start()
+    assert begun.wait(30)
     for number in range(3):
         backup.backup(settings, tmp_path / f"copy-{number}")
     stop.set()
