@@ -52,11 +52,13 @@ class Signals:
                 del self._sleepers[channel]
 
     async def _listen(self) -> None:
+        told = False
         while True:
             try:
                 async with self._client.pubsub() as subscription:
                     await subscription.subscribe(WORKERS_CHANNEL, REGISTRY_CHANNEL, KEYS_CHANNEL)
                     await subscription.psubscribe(f"{EVENTS_CHANNEL}*")
+                    told = False
                     self._wake_all()  # signals may have been lost while there was no subscription
                     while True:
                         message = await subscription.get_message(
@@ -65,7 +67,9 @@ class Signals:
                         if message is not None:
                             self._wake(message["channel"].decode())
             except (redis.exceptions.RedisError, OSError) as error:
-                _log.warning("signals: Redis does not answer (%s)", type(error).__name__)
+                if not told:
+                    _log.warning("signals: Redis does not answer (%s)", type(error).__name__)
+                told = True
                 await asyncio.sleep(_PAUSE_SECONDS)
 
     def _wake(self, channel: str) -> None:

@@ -41,7 +41,8 @@ class Workers:
     ) -> None:
         self._client, self._signals = client, wakes
         self._on_restart, self._on_poll = on_restart, on_poll
-        self._boots: dict[str, str] = {}
+        # Every boot of a name, so that two workers who share one by mistake do not seem to restart for ever.
+        self._boots: dict[str, set[str]] = {}
         self._returning: dict[str, float] = {}  # workers of a new boot that are not ready yet, and when they were seen
         self._task: Background | None = None
         self.reports: tuple[WorkerReport, ...] = ()
@@ -80,9 +81,10 @@ class Workers:
 
     def _compare(self, report: WorkerReport) -> None:
         now = asyncio.get_running_loop().time()
-        if self._boots.setdefault(report.name, report.boot) != report.boot:
-            self._boots[report.name] = report.boot
+        boots = self._boots.setdefault(report.name, set())
+        if boots and report.boot not in boots:
             self._returning[report.name] = now
+        boots.add(report.boot)
         if report.state is WorkerState.READY and (seen := self._returning.pop(report.name, None)) is not None:
             _log.warning("worker %s has come back; what it had is sent again", report.name)
             self._on_restart(seen)
