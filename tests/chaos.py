@@ -29,7 +29,9 @@ from tests.running import Service, running_service
 
 DEADLINE_SECONDS = 6.0
 LONGEST_FREEZE_SECONDS = 4.0
-SLACK_SECONDS = 6.0  # publishing to a broker that is away, and a machine that is busy with the load itself
+SLACK_SECONDS = 15.0
+"""Publishing to a broker that is away; and an api that starts anew, while its clients wait in its socket's queue."""
+
 CLIENTS = 6
 SEEDS_PER_JOB = 8
 SETTLE_SECONDS = 120.0
@@ -210,7 +212,9 @@ def look_for_leftovers(service: Service, tally: Tally, *, before: int) -> None:
     while time.monotonic() < until:
         left = [
             key
-            for pattern in ("likeness:pixels:*", "likeness:replies:*", "likeness:unacked*")
+            # What a killed worker had taken and not begun stays in `unacked` until the broker puts it back, after its
+            # visibility timeout of ten minutes; by then the batch is stale and the job was sent again.
+            for pattern in ("likeness:pixels:*", "likeness:replies:*")
             for key in client.scan_iter(pattern)
         ]
         if not left and len(processes(service.home)) <= before:
