@@ -8,9 +8,10 @@ import contextlib
 import json
 import logging
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-import httpx
 import sqlalchemy.exc
 from standardwebhooks import Webhook
 
@@ -20,6 +21,9 @@ from app.contract.database import Database
 from app.contract.errors import WebhookRefused
 from app.contract.settings import Settings
 from app.contract.webhooks import Outgoing
+
+if TYPE_CHECKING:
+    import httpx
 
 PAUSE_SECONDS = 1.0
 ANSWER_SECONDS = 15.0
@@ -35,7 +39,6 @@ class Webhooks:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._private = settings.webhook_private_addresses
-        self._http = httpx.AsyncClient(timeout=ANSWER_SECONDS, follow_redirects=False, trust_env=False)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -48,7 +51,8 @@ class Webhooks:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        await self._http.aclose()
+        if "_http" in self.__dict__:
+            await self._http.aclose()
 
     async def deliver_due(self) -> int:
         """Send every message whose time has come; how many there were."""
@@ -70,7 +74,16 @@ class Webhooks:
             webhooks.write_messages(session)
             return webhooks.take_due(session, hold_seconds=4 * ANSWER_SECONDS)
 
+    @cached_property
+    def _http(self) -> "httpx.AsyncClient":
+        # Imported when the first message is sent: at its start an api would spend a tenth of a second on it.
+        import httpx
+
+        return httpx.AsyncClient(timeout=ANSWER_SECONDS, follow_redirects=False, trust_env=False)
+
     async def _deliver(self, message: Outgoing) -> None:
+        import httpx
+
         status, error = None, None
         try:
             answer = await self._send(message)
@@ -87,9 +100,11 @@ class Webhooks:
         retry = None if error is None or over else RETRY_SECONDS[attempt - 1]
         await asyncio.to_thread(self._note, message.delivery.id, status, error, retry)
 
-    async def _send(self, message: Outgoing) -> httpx.Response:
+    async def _send(self, message: Outgoing) -> "httpx.Response":
         """One attempt. The address is looked up here and connected to as it is, so that a name which points elsewhere
         a moment later does not help anyone."""
+        import httpx
+
         url = httpx.URL(message.url)
         address = await webhook_address.check(message.url, private=self._private)
         body = json.dumps(message.delivery.body, ensure_ascii=False)
