@@ -93,6 +93,7 @@ class Inference:
         self, version: Version, drawing: Drawing, *, count: int, deadline: float
     ) -> list[tuple[str, float]]:
         """Seeds of the generator's bank that look most like a drawing, and how far they are. Raises `LikenessError`."""
+        await self._allowances.images(1)
         batch = SimilarBatch(
             id=self._dispatcher.next_id(),
             reply_to=self._dispatcher.reply_to,
