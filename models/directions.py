@@ -125,7 +125,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="pictures with a CSV of the same stem beside them")
     parser.add_argument("--cache", type=Path, help="a folder that keeps the decoded pictures")
     parser.add_argument("--column", action="append", default=[], metavar="NAME=COLUMN")
-    parser.add_argument("--keep", nargs="+", metavar="NAME", help="write these alone; NAME=NEW renames one")
+    parser.add_argument(
+        "--keep",
+        nargs="+",
+        metavar="NAME",
+        help="write these alone; NAME=NEW*2 renames one and makes a strength of 1 go twice as far",
+    )
     options = parser.parse_args(arguments)
 
     loaded = checkpoint.load(options.checkpoint)
@@ -134,8 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     assert isinstance(generator, Generator)
     found = find(generator, table=options.data, columns=columns, count=options.principal, cache=options.cache)
     if options.keep:
-        names = [text.partition("=") for text in options.keep]
-        found = {new or name: found[name] for name, _, new in names}
+        found = dict(_kept(text, found) for text in options.keep)
     kept = {name: value for name, value in loaded.weights.items() if not name.startswith(checkpoint.DIRECTION)}
     header = asdict(loaded.header)
     header["extras"] |= {"directions": sorted(found)}
@@ -167,6 +171,13 @@ def _like(
         middle = features.mean(0)
         scores[name] = (of_drawn - middle) @ _ridge(features - middle, wanted - wanted.mean())
     return scores
+
+
+def _kept(text: str, found: Mapping[str, Tensor]) -> tuple[str, Tensor]:
+    """Name and direction that `NAME`, `NAME=NEW`, `NAME*FACTOR` or `NAME=NEW*FACTOR` asks for."""
+    rest, _, factor = text.partition("*")
+    name, _, new = rest.partition("=")
+    return new or name, found[name] * float(factor or 1)
 
 
 def _number(text: str) -> float | None:

@@ -84,3 +84,12 @@ def test_the_command_adds_directions_that_work_and_changes_nothing_else(
 )
 def test_a_cell_begins_with_its_number(cell: str, number: float | None):
     assert directions._number(cell) == number
+
+
+def test_a_direction_can_be_renamed_and_made_longer():
+    found = {"principal-4": torch.ones(2), "age": torch.ones(2)}
+    assert directions._kept("age", found)[0] == "age"
+    name, direction = directions._kept("principal-4=glasses*0.5", found)
+    assert name == "glasses"
+    assert direction.tolist() == [0.5, 0.5]
+    assert directions._kept("age*4", found)[1].tolist() == [4.0, 4.0]
