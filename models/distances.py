@@ -65,12 +65,14 @@ def report(generated: Tensor, real: Tensor, held_out: Tensor) -> Report:
     count = min(len(generated), len(real), len(held_out))
     if count < 50:
         raise ValueError("Distances need at least 50 pictures in each set.")
+    # Pictures often lie in the order of their sources, so the first ones stand for one source and not for all.
+    few, held_out = _shuffled(real)[:count], _shuffled(held_out)[:count]
     return Report(
         network=f"{NAME} at {EMBEDDING_PIXELS} pixels",
         count=count,
-        generated=distances(generated[:count], held_out[:count]),
-        floor=distances(real[:count], held_out[:count]),
-        memorisation=memorisation(generated[:count], real, held_out[:count]),
+        generated=distances(generated[:count], held_out),
+        floor=distances(few, held_out),
+        memorisation=memorisation(generated[:count], real, held_out),
     )
 
 
@@ -137,6 +139,10 @@ def embed_drawn(draw: Callable[[int, int], Tensor], trunk: Trunk, *, count: int,
     """Features [count, D] of pictures that `draw(start, stop)` makes, uint8 [stop - start, C, H, W]."""
     starts = range(0, count, batch)
     return torch.cat([embed(draw(start, min(start + batch, count)), trunk) for start in starts])
+
+
+def _shuffled(features: Tensor) -> Tensor:
+    return features[torch.randperm(len(features), generator=torch.Generator().manual_seed(0))]
 
 
 def _as_input(pictures: Tensor) -> Tensor:

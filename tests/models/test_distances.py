@@ -67,6 +67,12 @@ def test_a_report_names_its_network_and_count_and_carries_the_floor():
     assert found.floor.frechet < found.generated.frechet
 
 
+def test_the_floor_does_not_depend_on_the_order_of_the_sources():
+    near, far = cloud(300, seed=0), cloud(300, seed=1, shift=4.0)
+    found = distances.report(cloud(100, seed=2), torch.cat((near, far)), torch.cat((cloud(50, seed=3), far[:50] + 0.1)))
+    assert found.floor.frechet < found.generated.frechet
+
+
 def test_too_few_pictures_are_refused():
     with pytest.raises(ValueError, match="at least 50"):
         distances.report(cloud(20, seed=0), cloud(100, seed=1), cloud(100, seed=2))
