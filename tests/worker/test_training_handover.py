@@ -1,7 +1,10 @@
 """Trainings that change their worker: because it goes away, is killed, or is frozen."""
 
+import contextlib
 import os
 import signal
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,7 +57,7 @@ def test_a_frozen_worker_that_wakes_up_can_write_nothing_more(bench: Bench) -> N
         job_id = bench.submit(settings=trainable.LONG)
         bench.until_snapshots(job_id, 2)
         child = trainable.child_of(first)
-        os.kill(first.pid, signal.SIGSTOP)
+        freeze(first.pid, bench)
         running.until(
             lambda: trainable.is_over(child), seconds=10
         )  # nobody owns it any more, so it ends before another begins
@@ -64,3 +67,23 @@ def test_a_frozen_worker_that_wakes_up_can_write_nothing_more(bench: Bench) -> N
             job = bench.until(job_id, lambda job: job.state.final)
     assert job.state is JobState.SUCCEEDED
     trainable.check_story(bench, job_id)
+
+
+def freeze(pid: int, bench: Bench) -> None:
+    """Stop a process between its transactions: SQLite's one lock would stay with it, and nobody else could write."""
+    for _ in range(50):
+        os.kill(pid, signal.SIGSTOP)
+        if takes_writes(bench):
+            return
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.05)
+    raise AssertionError("the worker was never between two transactions")
+
+
+def takes_writes(bench: Bench) -> bool:
+    with contextlib.closing(sqlite3.connect(str(bench.database.engine.url.database), timeout=1)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        return True
