@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 import redis.asyncio
@@ -12,10 +12,11 @@ import sqlalchemy.exc
 
 from app import job_bounds, signals
 from app.caller import Caller
-from app.contract import jobs
+from app.contract import events, jobs
 from app.contract.database import Database
 from app.contract.errors import BrokerUnavailable, JobFinished, UnknownJob
-from app.contract.jobs import Event, Job
+from app.contract.events import Event
+from app.contract.jobs import Job
 from app.contract.messages import EVENTS_CHANNEL, JOB_TASK
 from app.contract.states import ForbiddenMove, JobState
 from app.contract.store import Store
@@ -100,10 +101,18 @@ class Durable:
             raise UnknownJob(job=job_id[:60])
         return job
 
-    def page(self, caller: Caller, *, limit: int, after: str | None) -> list[Job]:
-        """Jobs that the caller may see, newest first."""
+    def page(
+        self,
+        caller: Caller,
+        *,
+        limit: int,
+        after: str | None,
+        kinds: Collection[str] = (),
+        states: Collection[JobState] = (),
+    ) -> list[Job]:
+        """Jobs that the caller may see, newest first; of some kinds and states when they are given."""
         with self._database.session() as session:
-            return jobs.page(session, owner=caller.owner, after=after, limit=limit)
+            return jobs.page(session, kinds=kinds, states=states, owner=caller.owner, after=after, limit=limit)
 
     def queue_position(self, job: Job) -> int | None:
         """How many jobs come before this one, or None once it has started."""
@@ -136,7 +145,7 @@ class Durable:
     def events(self, job: Job, *, after: int, limit: int) -> list[Event]:
         """Events with numbers above `after`, in order."""
         with self._database.session() as session:
-            return jobs.events(session, job.id, after=after, limit=limit)
+            return events.page(session, job.id, after=after, limit=limit)
 
     async def follow(self, job: Job, *, after: int) -> AsyncIterator[Event | None]:
         """Events with numbers above `after` as they come, until the job has ended. None now and then: still there."""

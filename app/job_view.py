@@ -25,6 +25,8 @@ def view(job: Job, *, queue_position: int | None, output: JobOutput | None) -> J
         id=job.id,
         kind=job.kind,
         status=job.state,
+        stage=job.stage,
+        worker=job.lease_owner.partition("/")[0] if job.lease_owner else None,  # without the boot behind the name
         queue_position=queue_position,
         progress=JobProgress.model_validate({"images": job.progress.get("images", 0), "of": job.progress.get("of")}),
         output=output,

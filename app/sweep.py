@@ -6,7 +6,7 @@ import logging
 import sqlalchemy.exc
 
 from app.background import Background
-from app.contract import jobs
+from app.contract import jobs, leases
 from app.contract.database import Database
 from app.contract.errors import WorkerLost
 from app.contract.jobs import Job
@@ -58,7 +58,7 @@ class Sweep:
         error = WorkerLost(f"The job was lost with its worker {self._max_attempts} times.")
         problem = {"code": error.code, "title": error.title, "detail": error.detail}
         with self._database.session() as session:
-            return jobs.release_lost(session, max_attempts=self._max_attempts, error=problem)
+            return leases.release_lost(session, max_attempts=self._max_attempts, error=problem)
 
     def _take_unsent(self) -> list[Job]:
         with self._database.session() as session:

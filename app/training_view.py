@@ -4,7 +4,8 @@ import csv
 import io
 from collections.abc import Sequence
 
-from app.contract.jobs import Event, Job
+from app.contract.events import Event
+from app.contract.jobs import Job
 from app.contract.schemas.training import (
     MetricsPoint,
     SampleView,

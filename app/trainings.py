@@ -9,7 +9,7 @@ import sqlalchemy.exc
 from app import job_bounds, preset_settings, webhook_address
 from app.caller import Caller
 from app.catalog import Catalog
-from app.contract import datasets, jobs, presets, registry, training, webhooks
+from app.contract import datasets, events, jobs, presets, registry, training, webhooks
 from app.contract.database import Database
 from app.contract.datasets import Dataset
 from app.contract.errors import (
@@ -153,10 +153,10 @@ class Trainings:
             await self._durable.send(job)
         return job
 
-    def events(self, job: Job, *kinds: str) -> list[jobs.Event]:
+    def events(self, job: Job, *kinds: str) -> list[events.Event]:
         """All events of some types, in order."""
         with self._database.session() as session:
-            return training.events_of(session, job.id, *kinds)
+            return events.of_types(session, job.id, *kinds)
 
     def usable(self, job: Job) -> set[str]:
         """Pinned names of the versions that the job has made and that are still there."""

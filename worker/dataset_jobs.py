@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.contract import datasets, jobs
+from app.contract import datasets, leases
 from app.contract.database import Database
 from app.contract.errors import UnknownDataset
 from app.contract.store import Store
@@ -61,7 +61,7 @@ class DatasetJobs:
     def _mark_ready(self, work: Work, dataset_id: str, found: inspection.Inspected) -> None:
         with self._database.session() as session:
             facts = {"images": found.images, "of": found.images}
-            jobs.append(session, work.job, "progress", facts, progress=facts)
+            leases.append(session, work.job, "progress", facts, progress=facts)
             datasets.mark_ready(
                 session,
                 dataset_id,

@@ -8,7 +8,7 @@ from typing import Self
 import sqlalchemy.exc
 import structlog
 
-from app.contract import jobs
+from app.contract import jobs, leases
 from app.contract.database import Database
 from app.contract.states import JobState
 
@@ -53,7 +53,7 @@ class Lease:
                 _log.warning("cannot renew a lease", job=self._job.id, error=str(error))
                 self.lost = time.monotonic() - self._renewed > self._lease_seconds
                 state = None
-            except jobs.LeaseLost:
+            except leases.LeaseLost:
                 self.lost = True
                 state = None
             if self.lost or state in (JobState.CANCELLING, JobState.PAUSING):
@@ -66,10 +66,10 @@ class Lease:
         with self._database.session() as session:
             if time.monotonic() - self._renewed >= self._lease_seconds / 3:
                 started = time.monotonic()
-                state = jobs.renew(session, self._job, lease_seconds=self._lease_seconds)
+                state = leases.renew(session, self._job, lease_seconds=self._lease_seconds)
                 self._renewed = started
                 return state
             row = jobs.get(session, self._job.id)
             if row is None or row.token != self._job.token:
-                raise jobs.LeaseLost(self._job.id)
+                raise leases.LeaseLost(self._job.id)
             return row.state

@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from app.contract import jobs, registry, training
+from app.contract import events, jobs, leases, registry, training
 from app.contract.database import Database
 from app.contract.store import Store, checkpoint_path
 from worker import reports, wakes
@@ -49,7 +49,7 @@ class Logbook:
 
         def write() -> None:
             with self._database.session() as session:
-                jobs.append(session, self.job, kind, data, **columns)
+                leases.append(session, self.job, kind, data, **columns)
 
         patiently(write, seconds=self._patience_seconds)
         wakes.job(self._redis, self.job.id)
@@ -102,7 +102,7 @@ class Logbook:
                 self._store.put(checkpoint_path(digest), served)
             with self._database.session() as session:
                 # The event first: it asks for the lease, and holds the row until the end of the transaction.
-                jobs.append(session, self.job, "snapshot", found.model_dump(mode="json"), attempt=ATTEMPTS_BEGIN)
+                leases.append(session, self.job, "snapshot", found.model_dump(mode="json"), attempt=ATTEMPTS_BEGIN)
                 if served:
                     registry.publish(
                         session,
@@ -130,7 +130,7 @@ class Logbook:
 
     def _make_room(self) -> None:
         with self._database.session() as session:
-            kept = [event.data["resume"] for event in training.events_of(session, self.job.id, "snapshot")]
+            kept = [event.data["resume"] for event in events.of_types(session, self.job.id, "snapshot")]
         states = self._store.list(f"runs/{self.job.id}/snapshots")
         self._store.delete(*(path for path in states if path not in kept[-KEPT_STATES:]))
         with self._database.session() as session:

@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from app.contract import jobs, registry, training
+from app.contract import events, leases, registry, training
 from app.contract.database import Database
 from app.contract.errors import TrainingFailed
 from app.contract.registry import PRODUCTION, Version
@@ -62,8 +62,8 @@ class Publishing:
             Stopped, LeaseLost: the job leaves off here.
         """
         with self._database.session() as session:
-            published = training.last_event(session, work.job.id, "published")
-            decided = training.last_event(session, work.job.id, "promotion")
+            published = events.last(session, work.job.id, "published")
+            decided = events.last(session, work.job.id, "promotion")
         facts = published.data if published else self._publish(work, request, log, snapshot=snapshot, folder=folder)
         promotion = decided.data if decided else self._promote(work, request, facts)
         return {"model": facts["model"], "metrics": facts["test"], **promotion}
@@ -90,7 +90,7 @@ class Publishing:
         }
         with self._database.session() as session:
             # The event first: it asks for the lease, so that a worker that lost the job publishes nothing.
-            jobs.append(session, work.job, "published", facts)
+            leases.append(session, work.job, "published", facts)
             registry.publish(
                 session,
                 self._store,
@@ -138,7 +138,7 @@ class Publishing:
             before = _production(session, request.model)
             if wanted and request.promote == "if_better" and before != _digest(facts["rival"] or ":"):
                 wanted, why = False, "another version went into production meanwhile"
-            jobs.append(session, work.job, "promotion", {"promoted": wanted, "why": why})
+            leases.append(session, work.job, "promotion", {"promoted": wanted, "why": why})
             if wanted:
                 registry.point(session, model=request.model, alias=PRODUCTION, digest=_digest(facts["model"]))
         wakes.job(self._redis, work.job.id)

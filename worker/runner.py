@@ -12,7 +12,7 @@ import redis
 import sqlalchemy.exc
 import structlog
 
-from app.contract import jobs
+from app.contract import jobs, leases
 from app.contract.database import Database
 from app.contract.errors import LikenessError, StorageUnavailable
 from app.contract.messages import EVENTS_CHANNEL
@@ -99,7 +99,7 @@ class Runner:
             )
             try:
                 end = functools.partial(self._finish, wanted=JobState.SUCCEEDED, why="done", output=self._do(work))
-            except jobs.LeaseLost:
+            except leases.LeaseLost:
                 lease.lost = True
             except Stopped:
                 end = functools.partial(self._let_go, why="the worker goes away", spent=False)
@@ -122,7 +122,7 @@ class Runner:
             if waiting is None or waiting.kind not in self._kinds:
                 _log.warning("a job that cannot be run here", job=job_id, kind=waiting.kind if waiting else None)
                 return None
-            job = jobs.claim(session, job_id, worker=self._worker, lease_seconds=self._lease_seconds)
+            job = leases.claim(session, job_id, worker=self._worker, lease_seconds=self._lease_seconds)
         if job is not None:
             self._wake(job)
         return job
@@ -131,7 +131,7 @@ class Runner:
         """Write the job's end; False when somebody else has the job by now."""
         try:
             end(job)
-        except jobs.LeaseLost:
+        except leases.LeaseLost:
             return False
         except sqlalchemy.exc.OperationalError as error:
             # The lease runs out, and the job is done again: what it wrote has the same names and the same bytes.
@@ -140,7 +140,7 @@ class Runner:
 
     def _let_go(self, job: jobs.Job, *, why: str, spent: bool) -> None:
         with self._database.session() as session:
-            jobs.hand_over(session, job, why, spent=spent)
+            leases.hand_over(session, job, why, spent=spent)
         self._wake(job)
 
     def _fail(self, job: jobs.Job, *, failure: LikenessError) -> None:
@@ -152,12 +152,12 @@ class Runner:
 
     def _finish(self, job: jobs.Job, *, wanted: JobState, why: str, **facts: Any) -> None:
         with self._database.session() as session:
-            jobs.finish(session, job, wanted, why, **facts)
+            leases.finish(session, job, wanted, why, **facts)
         self._wake(job)
 
     def _say(self, job: jobs.Job, kind: str, data: dict[str, Any], **columns: Any) -> None:
         with self._database.session() as session:
-            jobs.append(session, job, kind, data, **columns)
+            leases.append(session, job, kind, data, **columns)
         self._wake(job)
 
     def _wake(self, job: jobs.Job) -> None:

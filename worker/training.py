@@ -14,7 +14,7 @@ import redis
 import sqlalchemy.exc
 import structlog
 
-from app.contract import datasets, jobs, presets, training
+from app.contract import datasets, events, jobs, presets, training
 from app.contract.database import Database
 from app.contract.errors import TrainingFailed, UnknownDataset
 from app.contract.states import JobState
@@ -122,7 +122,7 @@ class Training:
     def _asked(self, work: Work, request: TrainingRequest, snapshot: Snapshot | None, folder: Path) -> dict[str, Any]:
         """The child's request; the state it goes on from lies in `folder` afterwards."""
         with self._database.session() as session:
-            resolved = training.last_event(session, work.job.id, "resolved")
+            resolved = events.last(session, work.job.id, "resolved")
         state = folder / "out" / "resume.safetensors"
         state.unlink(missing_ok=True)
         if snapshot is not None:

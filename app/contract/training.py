@@ -11,12 +11,10 @@ job can put objects beside it but never a snapshot.
 from enum import StrEnum
 from typing import Any, Literal
 
-import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from app.contract.jobs import Event
-from app.contract.tables import EventRow
+from app.contract import events
 
 KIND = "training"
 PROBE_KIND = "probe"
@@ -73,20 +71,7 @@ def sample_path(job_id: str, *, images: int) -> str:
     return f"runs/{job_id}/samples/{images:012d}.png"
 
 
-def last_event(session: Session, job_id: str, kind: str) -> Event | None:
-    """The newest event of one type."""
-    query = sa.select(EventRow).where(EventRow.job == job_id, EventRow.type == kind)
-    row = session.scalars(query.order_by(EventRow.number.desc()).limit(1)).first()
-    return None if row is None else Event.model_validate(row)
-
-
-def events_of(session: Session, job_id: str, *kinds: str) -> list[Event]:
-    """All events of some types, in order."""
-    query = sa.select(EventRow).where(EventRow.job == job_id, EventRow.type.in_(kinds))
-    return [Event.model_validate(row) for row in session.scalars(query.order_by(EventRow.number))]
-
-
 def last_snapshot(session: Session, job_id: str) -> Snapshot | None:
     """What the run goes on from."""
-    event = last_event(session, job_id, "snapshot")
+    event = events.last(session, job_id, "snapshot")
     return None if event is None else Snapshot.model_validate(event.data)

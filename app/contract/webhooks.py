@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
-from app.contract import jobs
+from app.contract import events, jobs
 from app.contract.database import now
 from app.contract.tables import DeliveryRow, JobRow, WebhookRow, WebhookSecretRow
 
@@ -95,7 +95,7 @@ def write_messages(session: Session, *, limit: int = 100) -> int:
     for webhook in session.scalars(behind).all():
         job = jobs.get(session, webhook.job)
         assert job is not None
-        for event in jobs.events(session, webhook.job, after=webhook.told):
+        for event in events.page(session, webhook.job, after=webhook.told):
             kind = PREFIX + (str(event.data["status"]) if event.type == "status" else event.type)
             webhook.told = event.number
             if kind in webhook.events:
@@ -144,7 +144,7 @@ def note(
     session.flush()
 
 
-def _message(job: jobs.Job, event: jobs.Event, kind: str) -> DeliveryRow:
+def _message(job: jobs.Job, event: events.Event, kind: str) -> DeliveryRow:
     data = {
         "id": job.id,
         "object": "training_job",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from pydantic import Field
 
 from app import errors, job_view, negotiation
 from app.contract.errors import (
@@ -18,7 +19,8 @@ from app.contract.errors import (
     UnknownJob,
     from_code,
 )
-from app.contract.jobs import Event, Job
+from app.contract.events import Event
+from app.contract.jobs import Job
 from app.contract.schemas.generate import CONTENT_TYPES
 from app.contract.schemas.jobs import EventList, EventView, JobList, JobView
 from app.contract.states import JobState
@@ -32,6 +34,8 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 JobId = Annotated[str, Path(max_length=60, examples=["job_0123456789abcdef01234567"])]
 Limit = Annotated[int, Query(ge=1, le=100, description="Most entries to return.")]
 
+Kind = Annotated[str, Field(max_length=32, examples=["training"])]
+
 EVENT_STREAM = "text/event-stream"
 
 
@@ -41,9 +45,13 @@ async def list_jobs(
     caller: Predictor,
     limit: Limit = 20,
     after: Annotated[str | None, Query(max_length=60, description="The last id of the page before.")] = None,
+    kind: Annotated[list[Kind] | None, Query(max_length=20, description="Only jobs of these kinds.")] = None,
+    status: Annotated[list[JobState] | None, Query(max_length=20, description="Only jobs that stand so.")] = None,
 ) -> JobList:
     """The jobs of the caller's key. Their output is left out here; each job's own address has it."""
-    found = await asyncio.to_thread(durable.page, caller, limit=limit + 1, after=after)
+    found = await asyncio.to_thread(
+        durable.page, caller, limit=limit + 1, after=after, kinds=kind or (), states=status or ()
+    )
     page = found[:limit]
     positions = [await asyncio.to_thread(durable.queue_position, job) for job in page]
     data = [job_view.view(job, queue_position=at, output=None) for job, at in zip(page, positions, strict=True)]

@@ -10,7 +10,7 @@ import redis
 
 from app import redis_client
 from app.caller import ANYONE, Caller
-from app.contract import jobs
+from app.contract import leases
 from app.contract.database import Database
 from app.contract.errors import IdempotencyConflict, JobFinished, UnknownJob
 from app.contract.jobs import Job
@@ -46,13 +46,13 @@ class World:
 
     def claim(self, job: Job) -> Job:
         with self.database.session() as session:
-            claimed = jobs.claim(session, job.id, worker="w", lease_seconds=30)
+            claimed = leases.claim(session, job.id, worker="w", lease_seconds=30)
         assert claimed is not None
         return claimed
 
     def finish(self, job: Job, state: JobState = JobState.SUCCEEDED) -> None:
         with self.database.session() as session:
-            jobs.finish(session, job, state, "done", output={"x": 1})
+            leases.finish(session, job, state, "done", output={"x": 1})
 
 
 @asynccontextmanager
@@ -152,7 +152,7 @@ async def test_following_a_job_tells_everything_in_order_until_it_ends(tmp_path:
         await asyncio.sleep(0.05)
         held = world.claim(job)
         with world.database.session() as session:
-            jobs.append(session, held, "progress", {"images": 1})
+            leases.append(session, held, "progress", {"images": 1})
         await world.durable.wake(job)
         await asyncio.sleep(0.05)
         world.finish(held)
@@ -190,7 +190,7 @@ async def test_the_sweep_takes_jobs_from_silent_workers(tmp_path: Path, api_redi
         states = []
         for _ in range(2):
             with world.database.session() as session:
-                assert jobs.claim(session, job.id, worker="w", lease_seconds=0.01) is not None
+                assert leases.claim(session, job.id, worker="w", lease_seconds=0.01) is not None
             await asyncio.sleep(0.05)
             await sweep.sweep()
             states.append(world.durable.get(job.id, ANYONE))

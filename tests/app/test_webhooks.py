@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from standardwebhooks import Webhook
 
 from app import webhook_address, webhooks
-from app.contract import jobs, training
+from app.contract import jobs, leases, training
 from app.contract import webhooks as messages
 from app.contract.database import Database, now
 from app.contract.errors import WebhookRefused
@@ -69,12 +69,12 @@ def run(database: Database, url: str) -> jobs.Job:
         request = {"model": "squares", "dataset": "ds_1"}
         job = jobs.create(session, kind=training.KIND, queue="train", request=request, owner="key_1")
         messages.register(session, job_id=job.id, url=url, events=EVENTS)
-        claimed = jobs.claim(session, job.id, worker="train-0", lease_seconds=30)
+        claimed = leases.claim(session, job.id, worker="train-0", lease_seconds=30)
         assert claimed is not None
         for images in (1, 2):
-            jobs.append(session, claimed, "sample", {"images": images})
-            jobs.append(session, claimed, "progress", {"images": images})
-        jobs.finish(session, claimed, JobState.SUCCEEDED, "done")
+            leases.append(session, claimed, "sample", {"images": images})
+            leases.append(session, claimed, "progress", {"images": images})
+        leases.finish(session, claimed, JobState.SUCCEEDED, "done")
     return job
 
 

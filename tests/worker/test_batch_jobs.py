@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from app.contract import jobs, messages
+from app.contract import events, jobs, leases, messages
 from app.contract.database import Database
 from app.contract.settings import Settings
 from app.contract.states import JobState
@@ -70,7 +70,7 @@ def database(tmp_path) -> Iterator[Database]:
 def claimed(database, kind: str, request: dict) -> jobs.Job:
     with database.session() as session:
         job = jobs.create(session, kind=kind, queue="infer", request=request)
-        claimed = jobs.claim(session, job.id, worker="w", lease_seconds=30)
+        claimed = leases.claim(session, job.id, worker="w", lease_seconds=30)
     assert claimed is not None
     return claimed
 
@@ -151,7 +151,7 @@ def test_a_job_whose_worker_is_killed_is_done_once_by_the_next(redis_url, tmp_pa
         assert 0 < done < 800
         time.sleep(2)
         with database.session() as session:
-            released = jobs.release_lost(session, max_attempts=3, error={})
+            released = leases.release_lost(session, max_attempts=3, error={})
         assert [lost.id for lost in released] == [job_id]
         with running.worker(settings, client, name="second-0", **lease):
             client.job(job_id, queue="infer")
@@ -160,12 +160,12 @@ def test_a_job_whose_worker_is_killed_is_done_once_by_the_next(redis_url, tmp_pa
     ended = job()
     assert (ended.state, ended.attempt) == (JobState.SUCCEEDED, 2)
     with database.session() as session:
-        events = jobs.events(session, job_id, limit=10_000)
+        told = events.page(session, job_id, limit=10_000)
     database.close()
-    assert [event.number for event in events] == list(range(1, len(events) + 1))
-    progress = [event.data["images"] for event in events if event.type == "progress"]
+    assert [event.number for event in told] == list(range(1, len(told) + 1))
+    progress = [event.data["images"] for event in told if event.type == "progress"]
     assert progress == sorted(set(progress))  # no slice twice
-    assert [event.data["status"] for event in events if event.type == "status"] == [
+    assert [event.data["status"] for event in told if event.type == "status"] == [
         "queued", "running", "queued", "running", "succeeded",
     ]  # fmt: skip
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 import redis
 
-from app.contract import jobs, messages
+from app.contract import events, jobs, leases, messages
 from app.contract.database import Database, now
 from app.contract.errors import BadOption, StorageUnavailable
 from app.contract.states import JobState
@@ -63,7 +63,7 @@ def test_a_job_is_run_and_its_output_and_events_are_kept(database, client):
     job = read(database, job_id)
     assert (job.state, job.output, job.progress) == (JobState.SUCCEEDED, {"sum": 3}, {"images": 1})
     with database.session() as session:
-        told = [(event.type, event.data.get("status")) for event in jobs.events(session, job_id)]
+        told = [(event.type, event.data.get("status")) for event in events.page(session, job_id)]
     assert told == [("status", "queued"), ("status", "running"), ("progress", None), ("status", "succeeded")]
 
 
@@ -160,7 +160,7 @@ def test_the_lease_is_renewed_while_the_job_runs(database, client):
     def long(work: Work) -> dict:
         time.sleep(0.8)
         with database.session() as session:
-            assert jobs.release_lost(session, max_attempts=2, error={}) == []
+            assert leases.release_lost(session, max_attempts=2, error={}) == []
         return {}
 
     job_id = accepted(database)
@@ -174,7 +174,7 @@ def test_what_is_written_after_the_lease_was_lost_is_refused(database, client):
         with database.session() as session:
             later = now() + timedelta(seconds=1)
             session.execute(jobs.sa.update(jobs.JobRow).values(token=jobs.JobRow.token + 1, lease_until=later))
-        with pytest.raises(jobs.LeaseLost):
+        with pytest.raises(leases.LeaseLost):
             work.say("progress", {"images": 9, "of": 9})
         for _ in range(200):
             try:

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from app.contract import datasets, jobs, registry, training
+from app.contract import datasets, events, jobs, leases, registry, training
 from app.contract.database import Database
 from app.contract.settings import Settings
 from app.contract.states import JobState
@@ -105,10 +105,10 @@ class Bench:
         assert found is not None
         return found
 
-    def events(self, job_id: str, kind: str = "") -> list[jobs.Event]:
+    def events(self, job_id: str, kind: str = "") -> list[events.Event]:
         """Its events, of one type when one is given."""
         with self.database.session() as session:
-            return [event for event in jobs.events(session, job_id, limit=100_000) if kind in ("", event.type)]
+            return [event for event in events.page(session, job_id, limit=100_000) if kind in ("", event.type)]
 
     def ask(self, job_id: str, wanted: JobState) -> None:
         """Cancel, pause or resume."""
@@ -137,7 +137,7 @@ class Bench:
         def sweep() -> None:
             while not over.wait(0.2):
                 with self.database.session() as session:
-                    jobs.release_lost(session, max_attempts=3, error={"code": "worker_lost"})
+                    leases.release_lost(session, max_attempts=3, error={"code": "worker_lost"})
                     waiting = jobs.take_unsent(session, silent_seconds=1)
                 for job in waiting:
                     self.client.job(job.id, queue=job.queue)

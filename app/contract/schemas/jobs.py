@@ -36,6 +36,8 @@ class JobView(Told):
     object: Literal["job"] = "job"
     kind: str = Field(description="What it does.", examples=["generate"])
     status: JobState
+    stage: str | None = Field(description="What it is busy with, where its kind tells.")
+    worker: str | None = Field(description="The worker that has it now.", examples=["infer-0"])
     queue_position: int | None = Field(description="How many jobs come before it, or null once it has started.")
     progress: JobProgress
     output: JobOutput | None = Field(description="The answer, once it has succeeded.")

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from app.contract import datasets, jobs, presets, training, webhooks
+from app.contract import datasets, jobs, leases, presets, training, webhooks
 from app.contract.database import Database
 from app.contract.errors import DatasetInUse, DatasetNotReady, UnknownDataset
 from app.contract.states import JobState
@@ -48,9 +48,9 @@ def test_what_was_found_is_kept(database: Database) -> None:
 def test_a_data_set_whose_job_failed_has_failed_for_its_reason(database: Database) -> None:
     made = create(database)
     with database.session() as session:
-        job = jobs.claim(session, made.job, worker="train-0", lease_seconds=30)
+        job = leases.claim(session, made.job, worker="train-0", lease_seconds=30)
         assert job is not None
-        jobs.finish(session, job, JobState.FAILED, "bad_archive", error={"code": "bad_archive"})
+        leases.finish(session, job, JobState.FAILED, "bad_archive", error={"code": "bad_archive"})
     found = read(database, made.id)
     assert found is not None
     assert (found.state, found.error) == ("failed", {"code": "bad_archive"})
@@ -139,13 +139,13 @@ def test_presets_are_offered_again_and_keep_their_measured_cost(database: Databa
 def test_the_last_snapshot_is_what_a_run_goes_on_from(database: Database) -> None:
     with database.session() as session:
         made = jobs.create(session, kind=training.KIND, queue="train", request={})
-        job = jobs.claim(session, made.id, worker="train-0", lease_seconds=30)
+        job = leases.claim(session, made.id, worker="train-0", lease_seconds=30)
         assert job is not None
         assert training.last_snapshot(session, job.id) is None
         for images in (10, 20):
             snapshot = training.Snapshot(images=images, seconds=1, resume="x", resume_sha256="y", final=False)
-            jobs.append(session, job, "snapshot", snapshot.model_dump(mode="json"))
-        jobs.append(session, job, "progress", {"images": 25})
+            leases.append(session, job, "snapshot", snapshot.model_dump(mode="json"))
+        leases.append(session, job, "progress", {"images": 25})
     with database.session() as session:
         last = training.last_snapshot(session, job.id)
     assert last is not None

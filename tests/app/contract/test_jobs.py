@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from app.contract import jobs
+from app.contract import events, jobs, leases
 from app.contract.database import Database, now
 from app.contract.states import ForbiddenMove, JobState
 from app.contract.tables import JobRow
@@ -21,7 +21,7 @@ def accept(database: Database, **request: object) -> jobs.Job:
 
 def claim(database: Database, job: jobs.Job, worker: str = "infer-0") -> jobs.Job | None:
     with database.session() as session:
-        return jobs.claim(session, job.id, worker=worker, lease_seconds=30)
+        return leases.claim(session, job.id, worker=worker, lease_seconds=30)
 
 
 def claimed(database: Database, worker: str = "infer-0") -> jobs.Job:
@@ -37,7 +37,7 @@ def expire(database: Database, job: jobs.Job) -> None:
 
 def sweep(database: Database, max_attempts: int = 3) -> list[jobs.Job]:
     with database.session() as session:
-        return jobs.release_lost(session, max_attempts=max_attempts, error=LOST)
+        return leases.release_lost(session, max_attempts=max_attempts, error=LOST)
 
 
 def read(database: Database, job: jobs.Job) -> jobs.Job:
@@ -73,11 +73,11 @@ def test_events_are_numbered_without_a_gap(database: Database) -> None:
     job = claimed(database)
     with database.session() as session:
         for images in (1, 2, 3):
-            jobs.append(session, job, "progress", {"images": images}, progress={"images": images})
+            leases.append(session, job, "progress", {"images": images}, progress={"images": images})
     with database.session() as session:
-        events = jobs.events(session, job.id)
-        later = jobs.events(session, job.id, after=3)
-    assert [event.number for event in events] == [1, 2, 3, 4, 5]
+        told = events.page(session, job.id)
+        later = events.page(session, job.id, after=3)
+    assert [event.number for event in told] == [1, 2, 3, 4, 5]
     assert [event.data for event in later] == [{"images": 2}, {"images": 3}]
     assert read(database, job).progress == {"images": 3}
 
@@ -89,15 +89,15 @@ def test_a_worker_that_lost_its_lease_can_no_longer_write(database: Database) ->
     successor = claim(database, frozen, "successor")
     assert successor is not None
     for write in (
-        lambda session: jobs.renew(session, frozen, lease_seconds=30),
-        lambda session: jobs.append(session, frozen, "progress", {"images": 999}),
-        lambda session: jobs.finish(session, frozen, JobState.SUCCEEDED, "done"),
+        lambda session: leases.renew(session, frozen, lease_seconds=30),
+        lambda session: leases.append(session, frozen, "progress", {"images": 999}),
+        lambda session: leases.finish(session, frozen, JobState.SUCCEEDED, "done"),
     ):
-        with pytest.raises(jobs.LeaseLost), database.session() as session:
+        with pytest.raises(leases.LeaseLost), database.session() as session:
             write(session)
     with database.session() as session:
-        jobs.finish(session, successor, JobState.SUCCEEDED, "done", output={"images": 1})
-        numbers = [event.number for event in jobs.events(session, frozen.id)]
+        leases.finish(session, successor, JobState.SUCCEEDED, "done", output={"images": 1})
+        numbers = [event.number for event in events.page(session, frozen.id)]
     assert read(database, frozen).output == {"images": 1}
     assert numbers == list(range(1, len(numbers) + 1))
 
@@ -119,7 +119,7 @@ def test_a_job_that_workers_hand_over_in_order_has_spent_no_attempt(database: Da
         held = claim(database, job)
         assert held is not None
         with database.session() as session:
-            jobs.hand_over(session, held, "the worker goes away", spent=False)
+            leases.hand_over(session, held, "the worker goes away", spent=False)
     assert read(database, job).attempt == 0
 
 
@@ -134,8 +134,8 @@ def test_renewing_tells_of_a_wanted_cancellation(database: Database) -> None:
     with database.session() as session:
         jobs.ask(session, job.id, JobState.CANCELLED, "asked by its owner")
     with database.session() as session:
-        assert jobs.renew(session, job, lease_seconds=30) is JobState.CANCELLING
-        jobs.finish(session, job, JobState.CANCELLED, "stopped as asked")
+        assert leases.renew(session, job, lease_seconds=30) is JobState.CANCELLING
+        leases.finish(session, job, JobState.CANCELLED, "stopped as asked")
     assert read(database, job).state is JobState.CANCELLED
 
 
@@ -155,7 +155,7 @@ def test_asking_twice_changes_nothing_and_asking_too_late_is_refused(database: D
         assert asked is not None
         assert asked.state is JobState.CANCELLING
     with database.session() as session:
-        jobs.finish(session, job, JobState.SUCCEEDED, "was done already")
+        leases.finish(session, job, JobState.SUCCEEDED, "was done already")
     with pytest.raises(ForbiddenMove), database.session() as session:
         jobs.ask(session, job.id, JobState.CANCELLED, "asked by its owner")
 

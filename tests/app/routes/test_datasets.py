@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from app.contract import datasets, jobs, training
+from app.contract import datasets, jobs, leases, training
 from app.contract.database import Database
 from app.contract.settings import Settings
 from app.contract.store import Store
@@ -30,7 +30,7 @@ class Directly:
 
     def say(self, kind: str, data: dict[str, object], **columns: object) -> None:
         with self._database.session() as session:
-            jobs.append(session, self.job, kind, data, **columns)
+            leases.append(session, self.job, kind, data, **columns)
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def store(settings: Settings) -> Store:
 def look_through(database: Database, store: Store, job_id: str) -> None:
     """Do what a train worker does with the job of a data set."""
     with database.session() as session:
-        job = jobs.claim(session, job_id, worker="train-0", lease_seconds=30)
+        job = leases.claim(session, job_id, worker="train-0", lease_seconds=30)
     assert job is not None
     output = DatasetJobs(database, store).run(Directly(database, job))  # type: ignore[arg-type]
     with database.session() as session:
-        jobs.finish(session, job, jobs.JobState.SUCCEEDED, "done", output=output)
+        leases.finish(session, job, jobs.JobState.SUCCEEDED, "done", output=output)
 
 
 def upload(client: TestClient, file: Path, **fields: str) -> dict[str, object]:
@@ -86,13 +86,13 @@ def test_an_archive_that_means_harm_fails_with_its_reason(
         archive.writestr("../evil.png", b"x")
     made = upload(client, file)
     with database.session() as session:
-        job = jobs.claim(session, str(made["job"]), worker="train-0", lease_seconds=30)
+        job = leases.claim(session, str(made["job"]), worker="train-0", lease_seconds=30)
     assert job is not None
     with pytest.raises(Exception, match="no name for a file") as failure:
         DatasetJobs(database, store).run(Directly(database, job))  # type: ignore[arg-type]
     problem = {"code": "bad_archive", "title": "", "detail": str(failure.value)}
     with database.session() as session:
-        jobs.finish(session, job, jobs.JobState.FAILED, "bad_archive", error=problem)
+        leases.finish(session, job, jobs.JobState.FAILED, "bad_archive", error=problem)
     found = client.get(f"/v1/datasets/{made['id']}").json()
     assert (found["status"], found["error"]["code"]) == ("failed", "bad_archive")
 

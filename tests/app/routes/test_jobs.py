@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from app.contract import jobs
+from app.contract import leases
 from app.contract.database import Database
 from app.contract.messages import Reply, pack
 from app.contract.settings import Settings
@@ -25,13 +25,13 @@ class Hands:
     def run(self, job_id: str, output: dict[str, Any], files: dict[str, bytes]) -> None:
         """Claim the job, put its files into the store, and finish it."""
         with self.database.session() as session:
-            job = jobs.claim(session, job_id, worker="hands", lease_seconds=30)
+            job = leases.claim(session, job_id, worker="hands", lease_seconds=30)
             assert job is not None
-            jobs.append(session, job, "progress", {"images": 1, "of": 1}, progress={"images": 1, "of": 1})
+            leases.append(session, job, "progress", {"images": 1, "of": 1}, progress={"images": 1, "of": 1})
         for name, data in files.items():
             self.store.put(f"jobs/{job_id}/output/{name}", data)
         with self.database.session() as session:
-            jobs.finish(session, job, JobState.SUCCEEDED, "done", output=output)
+            leases.finish(session, job, JobState.SUCCEEDED, "done", output=output)
 
 
 @pytest.fixture
@@ -51,6 +51,22 @@ def test_a_request_may_become_a_job(client: TestClient) -> None:
     assert answer.headers["preference-applied"] == "respond-async"
     assert (job["object"], job["kind"], job["status"], job["output"]) == ("job", "generate", "queued", None)
     assert client.get(answer.headers["location"]).json()["id"] == job["id"]
+
+
+def test_a_list_of_jobs_can_be_narrowed(client: TestClient, hands: Hands) -> None:
+    waiting, taken = draw(client).json()["id"], draw(client).json()["id"]
+    with hands.database.session() as session:
+        leases.claim(session, taken, worker="hands-0/0123abcd", lease_seconds=30)
+
+    def found(query: str) -> dict[str, Any]:
+        return {job["id"]: job for job in client.get(f"/v1/jobs?limit=100&{query}").json()["data"]}
+
+    running = found("kind=generate&status=running")
+    assert running[taken]["worker"] == "hands-0"
+    assert waiting not in running
+    assert {waiting, taken} <= found("kind=generate&kind=classify&status=queued&status=running").keys()
+    assert not {waiting, taken} & found("kind=training").keys()
+    assert client.get("/v1/jobs?status=bored").json()["code"] == "invalid_request"
 
 
 def test_a_job_that_has_drawn_tells_of_its_pictures(client: TestClient, hands: Hands) -> None:

@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app import portrait
-from app.contract import jobs
+from app.contract import jobs, leases
 from app.contract.database import Database
 from app.contract.messages import Drawing
 from app.contract.settings import Settings
@@ -160,7 +160,7 @@ def test_a_long_walk_is_a_job_whose_file_is_made_of_its_frames(
 def work(database: Database, store: Store, job_id: str) -> None:
     """Do an `animate` job as a worker does: each drawing a PNG, and a record of each."""
     with database.session() as session:
-        job = jobs.claim(session, job_id, worker="test", lease_seconds=60)
+        job = leases.claim(session, job_id, worker="test", lease_seconds=60)
     assert job is not None
     made = []
     for number, drawing in enumerate(map(Drawing.model_validate, job.request["drawings"])):
@@ -169,7 +169,7 @@ def work(database: Database, store: Store, job_id: str) -> None:
         made.append({"seed": drawing.seed, "name": f"{number}.png"})
     output = {"model": job.request["model"], "images": made, "timing": {}}
     with database.session() as session:
-        jobs.finish(session, job, JobState.SUCCEEDED, "done", output=output)
+        leases.finish(session, job, JobState.SUCCEEDED, "done", output=output)
 
 
 def test_the_frames_of_a_job_are_drawn_once_each(client: TestClient, database: Database) -> None:

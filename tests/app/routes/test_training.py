@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app.contract import jobs, presets, training
+from app.contract import jobs, leases, presets, training
 from app.contract.database import Database
 from app.contract.settings import Settings
 from app.contract.states import JobState
@@ -49,7 +49,7 @@ def create(client: TestClient, dataset: str, /, **changes: Any) -> dict[str, Any
 
 def claim(database: Database, job_id: str) -> jobs.Job:
     with database.session() as session:
-        job = jobs.claim(session, job_id, worker="train-0", lease_seconds=60)
+        job = leases.claim(session, job_id, worker="train-0", lease_seconds=60)
     assert job is not None
     return job
 
@@ -152,12 +152,12 @@ def test_figures_samples_and_checkpoints_of_a_run_are_told(
     with database.session() as session:
         for images, loss in ((100, 2.0), (200, 1.0)):
             facts = {"images": images, "of": 400}
-            jobs.append(session, job, "progress", facts, progress=facts)
-            jobs.append(session, job, "metrics", {"images": images, "loss": loss}, metrics={"loss": loss})
+            leases.append(session, job, "progress", facts, progress=facts)
+            leases.append(session, job, "metrics", {"images": images, "loss": loss}, metrics={"loss": loss})
             path = training.sample_path(job_id, images=images)
             store.put(path, serving.png(images))
-            jobs.append(session, job, "sample", {"images": images, "path": path})
-        jobs.append(session, job, "metrics", {"images": 200, "accuracy": None}, metrics={"loss": 1.0})
+            leases.append(session, job, "sample", {"images": images, "path": path})
+        leases.append(session, job, "metrics", {"images": 200, "accuracy": None}, metrics={"loss": 1.0})
     told = client.get(base).json()
     assert (told["status"], told["progress"]["of"], told["metrics"]) == ("running", 400, {"loss": 1.0})
     values = [point["values"] for point in client.get(f"{base}/metrics").json()["data"]]
@@ -204,7 +204,7 @@ def test_pausing_cancelling_and_going_on_follow_the_table(client: TestClient, da
     with database.session() as session:
         found = jobs.get(session, job_id)
         assert found is not None
-        jobs.finish(session, found, JobState.CANCELLED, "as was asked")
+        leases.finish(session, found, JobState.CANCELLED, "as was asked")
     assert client.post(f"{base}/resume").json()["code"] == "job_finished"
     assert client.post("/v1/training-jobs/job_none/cancel").status_code == 404
 
