@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import redis.asyncio
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Path, Request
 
 from app.addresses import Addresses
 from app.auth import requires
@@ -124,6 +124,8 @@ async def _prefer(
 
 
 Preference = Annotated[Prefer, Depends(_prefer)]
+
+JobId = Annotated[str, Path(max_length=60, examples=["job_0123456789abcdef01234567"])]
 
 IdempotencyKey = Annotated[
     str | None,

@@ -14,7 +14,7 @@ from app import job_bounds, signals
 from app.caller import Caller
 from app.contract import events, jobs
 from app.contract.database import Database
-from app.contract.errors import BrokerUnavailable, JobFinished, UnknownJob
+from app.contract.errors import BrokerUnavailable, JobFinished, NotNow, UnknownJob
 from app.contract.events import Event
 from app.contract.jobs import Job
 from app.contract.messages import EVENTS_CHANNEL, JOB_TASK
@@ -121,20 +121,16 @@ class Durable:
         with self._database.session() as session:
             return jobs.queue_position(session, job)
 
-    def cancel(self, job_id: str, caller: Caller) -> Job:
-        """Ask for the job's end. Cancelling what is cancelled already changes nothing.
+    async def steer(self, job_id: str, wanted: JobState, why: str, caller: Caller) -> Job:
+        """Cancel, pause or resume a job. Asking again for what was asked before changes nothing.
 
         Raises:
-            UnknownJob, JobFinished: it cannot be cancelled.
+            UnknownJob, JobFinished, NotNow: it cannot be done.
         """
-        self.get(job_id, caller)
-        with self._database.session() as session:
-            try:
-                job = jobs.ask(session, job_id, JobState.CANCELLED, "cancelled by its owner")
-            except ForbiddenMove as refusal:
-                raise JobFinished(status=refusal.current) from None
-        if job is None:
-            raise UnknownJob(job=job_id[:60])
+        job = await asyncio.to_thread(self._ask, job_id, wanted, why, caller)
+        await self.wake(job)
+        if job.state is JobState.QUEUED:
+            await self.send(job)
         return job
 
     async def wake(self, job: Job) -> None:
@@ -207,6 +203,19 @@ class Durable:
         with self._database.session() as session:
             made = claim.made_before(session)
             return None if made is None else jobs.get(session, made)
+
+    def _ask(self, job_id: str, wanted: JobState, why: str, caller: Caller) -> Job:
+        self.get(job_id, caller)
+        with self._database.session() as session:
+            try:
+                job = jobs.ask(session, job_id, wanted, why)
+            except ForbiddenMove as refusal:
+                if refusal.current.final:
+                    raise JobFinished(status=refusal.current) from None
+                raise NotNow(status=refusal.current, wanted=refusal.wanted) from None
+        if job is None:
+            raise UnknownJob(job=job_id[:60])
+        return job
 
     def _mark_sent(self, job_id: str) -> None:
         with self._database.session() as session:

@@ -58,6 +58,7 @@ from app.routes import (
     sheets,
     signing,
     training,
+    training_records,
     webhooks,
 )
 from app.seed_search import SeedSearch
@@ -88,6 +89,7 @@ ROUTERS = (
     datasets.router,
     presets.router,
     training.router,
+    training_records.router,
     webhooks.router,
     models.router,
     keys.router,

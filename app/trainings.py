@@ -1,6 +1,7 @@
 """Training jobs on the api's side: checked, accepted, planned, followed, steered."""
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -17,18 +18,18 @@ from app.contract.errors import (
     BadOption,
     Forbidden,
     JobFinished,
-    NotNow,
     UnknownJob,
     UnknownModel,
     UnknownPreset,
     WrongKind,
 )
+from app.contract.events import Event
 from app.contract.jobs import Job
 from app.contract.messages import TRAIN_QUEUE
 from app.contract.presets import Preset
 from app.contract.schemas.training import ImagesBudget, MinutesBudget, TrainingJobRequest, TrainingPlan
 from app.contract.settings import Settings
-from app.contract.states import ForbiddenMove, JobState
+from app.contract.states import JobState
 from app.contract.training import TrainingRequest
 from app.datasets import Datasets
 from app.durable import Durable
@@ -147,13 +148,10 @@ class Trainings:
         Raises:
             UnknownJob, JobFinished, NotNow: it cannot be done.
         """
-        job = await asyncio.to_thread(self._ask, job_id, wanted, why, caller)
-        await self._durable.wake(job)
-        if job.state is JobState.QUEUED:
-            await self._durable.send(job)
-        return job
+        await asyncio.to_thread(self.get, job_id, caller)
+        return await self._durable.steer(job_id, wanted, why, caller)
 
-    def events(self, job: Job, *kinds: str) -> list[events.Event]:
+    def events(self, job: Job, *kinds: str) -> list[Event]:
         """All events of some types, in order."""
         with self._database.session() as session:
             return events.of_types(session, job.id, *kinds)
@@ -235,19 +233,6 @@ class Trainings:
                 raise
             return before, False
 
-    def _ask(self, job_id: str, wanted: JobState, why: str, caller: Caller) -> Job:
-        self.get(job_id, caller)
-        with self._database.session() as session:
-            try:
-                job = jobs.ask(session, job_id, wanted, why)
-            except ForbiddenMove as refusal:
-                if refusal.current.final:
-                    raise JobFinished(status=refusal.current) from None
-                raise NotNow(status=refusal.current, wanted=refusal.wanted) from None
-        if job is None:
-            raise UnknownJob(job=job_id[:60])
-        return job
-
     async def _probe(self, request: TrainingRequest, caller: Caller) -> dict[str, Any] | None:
         """The speed as a worker measures it now, or None when none does so in time."""
         job = await self._durable.accept(
@@ -258,7 +243,8 @@ class Trainings:
         )
         job = await self._durable.wait(job, seconds=PROBE_SECONDS)
         if not job.state.final:
-            await asyncio.to_thread(self._durable.cancel, job.id, caller)
+            with contextlib.suppress(JobFinished):  # a moment ago
+                await self._durable.steer(job.id, JobState.CANCELLED, "nobody waits for it any more", caller)
         return job.output if job.state is JobState.SUCCEEDED else None
 
 

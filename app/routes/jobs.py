@@ -1,42 +1,34 @@
 """Durable jobs: read, followed as they run, cancelled; and the files they made."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
-from app import errors, job_view, negotiation
+from app import errors, job_events, job_view
 from app.contract.errors import (
-    BadOption,
     JobFinished,
-    NotAcceptable,
     NotFound,
     Unauthenticated,
     UnknownJob,
     from_code,
 )
-from app.contract.events import Event
 from app.contract.jobs import Job
 from app.contract.schemas.generate import CONTENT_TYPES
-from app.contract.schemas.jobs import EventList, EventView, JobList, JobView
+from app.contract.schemas.jobs import EventList, JobList, JobView
 from app.contract.states import JobState
-from app.dependencies import DurablePart, OutputsPart, Predictor, StorePart
+from app.dependencies import DurablePart, JobId, OutputsPart, Predictor, StorePart
 from app.durable import Durable
 from app.face_options import FORMATS
+from app.job_events import WantedEvents
 from app.prefer import Prefer
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-JobId = Annotated[str, Path(max_length=60, examples=["job_0123456789abcdef01234567"])]
 Limit = Annotated[int, Query(ge=1, le=100, description="Most entries to return.")]
 
 Kind = Annotated[str, Field(max_length=32, examples=["training"])]
-
-EVENT_STREAM = "text/event-stream"
 
 
 @router.get("", operation_id="listJobs", summary="Jobs, newest first", responses=errors.declared(Unauthenticated))
@@ -77,8 +69,7 @@ async def get_job(job_id: JobId, durable: DurablePart, outputs: OutputsPart, cal
 )
 async def cancel_job(job_id: JobId, durable: DurablePart, outputs: OutputsPart, caller: Predictor) -> JobView:
     """A waiting job ends at once; a running one is asked to, and is `cancelling` until it has."""
-    job = await asyncio.to_thread(durable.cancel, job_id, caller)
-    await durable.wake(job)
+    job = await durable.steer(job_id, JobState.CANCELLED, "cancelled by its owner", caller)
     return await full_view(job, durable, outputs)
 
 
@@ -87,43 +78,13 @@ async def cancel_job(job_id: JobId, durable: DurablePart, outputs: OutputsPart, 
     operation_id="listJobEvents",
     summary="What happened to a job",
     response_model=EventList,
-    responses={
-        200: {"content": {EVENT_STREAM: {"schema": {"type": "string"}}}, "description": "A page, or a live stream."},
-        204: {"description": "The job has ended, and the stream has nothing more to say; do not reconnect."},
-        **errors.declared(Unauthenticated, UnknownJob, NotAcceptable),
-    },
+    responses=job_events.RESPONSES,
 )
 async def list_events(
-    request: Request,
-    job_id: JobId,
-    durable: DurablePart,
-    caller: Predictor,
-    limit: Annotated[int, Query(ge=1, le=1000, description="Most events on a page.")] = 100,
-    after: Annotated[int, Query(ge=0, le=2**53, description="Number of the last event that is known.")] = 0,
-    accept: Annotated[str | None, Header(description="`text/event-stream` follows the job until it ends.")] = None,
-    last_event_id: Annotated[str | None, Header(description="Resumes a stream after this event.")] = None,
+    job_id: JobId, wanted: WantedEvents, durable: DurablePart, caller: Predictor
 ) -> Response | EventList:
     """Events in order: a page of them as JSON, or all of them as they come, as server-sent events."""
-    job = await asyncio.to_thread(durable.get, job_id, caller)
-    return await events_answer(job, durable, accept=accept, last_event_id=last_event_id, after=after, limit=limit)
-
-
-async def events_answer(
-    job: Job, durable: Durable, *, accept: str | None, last_event_id: str | None, after: int, limit: int
-) -> Response | EventList:
-    """A page of the job's events, or the stream of them, as the client accepts."""
-    if negotiation.choose(accept, ("application/json", EVENT_STREAM)) == "application/json":
-        found = await asyncio.to_thread(durable.events, job, after=after, limit=limit + 1)
-        page = [_event(event) for event in found[:limit]]
-        return EventList(data=page, has_more=len(found) > limit, last_id=page[-1].id if page else None)
-    if last_event_id is not None:
-        if not last_event_id.isascii() or not last_event_id.isdigit():
-            raise BadOption(name="Last-Event-ID", reason="is the number of an event")
-        after = int(last_event_id)
-    if job.state.final and after >= job.last_event:
-        return Response(status_code=204)  # tells a browser's EventSource not to come back
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(durable, job, after), media_type=EVENT_STREAM, headers=headers)
+    return await job_events.answer(await asyncio.to_thread(durable.get, job_id, caller), wanted, durable)
 
 
 @router.get(
@@ -178,16 +139,3 @@ async def answer_or_job(job: Job, prefer: Prefer, durable: Durable, outputs: job
         return Response(output.model_dump_json(), headers=headers, media_type="application/json")
     view = await full_view(job, durable, outputs)
     return Response(view.model_dump_json(), status_code=202, headers=headers, media_type="application/json")
-
-
-async def _stream(durable: Durable, job: Job, after: int) -> AsyncIterator[str]:
-    async for event in durable.follow(job, after=after):
-        if event is None:
-            yield ": still here\n\n"
-        else:
-            data = json.dumps({**event.data, "at": event.at.isoformat()}, ensure_ascii=False)
-            yield f"id: {event.number}\nevent: {event.type}\ndata: {data}\n\n"
-
-
-def _event(event: Event) -> EventView:
-    return EventView(id=event.number, type=event.type, data=event.data, at=event.at)

@@ -34,6 +34,7 @@ from app.dependencies import (
     DurablePart,
     IdempotencyKey,
     InferencePart,
+    JobId,
     OutputsPart,
     Predictor,
     Preference,
@@ -42,7 +43,7 @@ from app.dependencies import (
 from app.face_options import WalkOptions
 from app.idempotency import Claim
 from app.routes.faces import get_face
-from app.routes.jobs import JobId, answer_or_job
+from app.routes.jobs import answer_or_job
 from app.viewing import ViewerPart
 from app.walks import Walk
 

@@ -140,9 +140,10 @@ async def test_a_job_is_seen_by_its_owner_and_by_administrators(tmp_path: Path, 
         assert world.durable.get(job.id, ADA).id == job.id
         assert world.durable.get(job.id, Caller("key_root", frozenset({"admin"}))).id == job.id
         assert world.durable.page(BOB, limit=10, after=None) == []
-        for action in (world.durable.get, world.durable.cancel):
-            with pytest.raises(UnknownJob):
-                action(job.id, BOB)
+        with pytest.raises(UnknownJob):
+            world.durable.get(job.id, BOB)
+        with pytest.raises(UnknownJob):
+            await world.durable.steer(job.id, JobState.CANCELLED, "", BOB)
 
 
 async def test_following_a_job_tells_everything_in_order_until_it_ends(tmp_path: Path, api_redis: str) -> None:
@@ -176,11 +177,15 @@ async def test_cancelling_ends_a_waiting_job_and_asks_a_running_one(tmp_path: Pa
         waiting, running, ended = [await world.accept() for _ in range(3)]
         world.claim(running)
         world.finish(world.claim(ended))
-        assert world.durable.cancel(waiting.id, ANYONE).state is JobState.CANCELLED
-        assert world.durable.cancel(running.id, ANYONE).state is JobState.CANCELLING
-        assert world.durable.cancel(waiting.id, ANYONE).state is JobState.CANCELLED
+
+        async def cancel(job: Job) -> JobState:
+            return (await world.durable.steer(job.id, JobState.CANCELLED, "cancelled", ANYONE)).state
+
+        assert await cancel(waiting) is JobState.CANCELLED
+        assert await cancel(running) is JobState.CANCELLING
+        assert await cancel(waiting) is JobState.CANCELLED
         with pytest.raises(JobFinished):
-            world.durable.cancel(ended.id, ANYONE)
+            await cancel(ended)
 
 
 async def test_the_sweep_takes_jobs_from_silent_workers(tmp_path: Path, api_redis: str) -> None:
