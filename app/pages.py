@@ -1,6 +1,8 @@
 """The pages: plain files, served as they are."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, Response
@@ -8,21 +10,40 @@ from starlette.staticfiles import StaticFiles
 
 WEB = Path(__file__).parent / "web"
 
+PAGES = {
+    "/": "index.html",
+    "/classify": "classify.html",
+    "/train": "train.html",
+    "/models": "models.html",
+    "/jobs": "jobs.html",
+    "/keys": "keys.html",
+    "/docs": "docs.html",
+}
+"""The files of the pages. What a page shows is in its query, which the page reads itself."""
+
+_FRESH = {"Cache-Control": "no-cache"}  # asked for each time and answered with 304: a page never mixes two versions
+
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/")
-async def first_page() -> Response:
-    """A wall of faces, and a place to drop a picture."""
-    return FileResponse(WEB / "index.html", headers={"Cache-Control": "no-cache"})
+def _page(file: str) -> Callable[[], Awaitable[Response]]:
+    async def page() -> Response:
+        return FileResponse(WEB / file, headers=_FRESH)
+
+    return page
 
 
-@router.get("/docs")
-async def docs() -> Response:
-    """The HTTP interface, drawn from /openapi.json by a page of ours: it needs nothing from elsewhere."""
-    return FileResponse(WEB / "docs.html", headers={"Cache-Control": "no-cache"})
+for _path, _file in PAGES.items():
+    router.add_api_route(_path, _page(_file), methods=["GET"])
+
+
+class _Files(StaticFiles):
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        answer = super().file_response(*arguments, **options)
+        answer.headers.update(_FRESH)
+        return answer
 
 
 def files() -> StaticFiles:
     """Scripts, styles and the like."""
-    return StaticFiles(directory=WEB)
+    return _Files(directory=WEB)

@@ -3,9 +3,16 @@
 import contextlib
 import shutil
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in ((390, 844), (1360, 900))]
+"""Themes and screens in which every page is looked at."""
+
+PATIENCE_MS = 30_000
 
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"]
 
@@ -28,3 +35,32 @@ def running() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextlib.contextmanager
+def watched(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+    """A page of the service at `address`; the block fails when anything goes wrong in it, or it asks another origin.
+
+    `options` are those of a browser context, such as `color_scheme`.
+    """
+    context = browser.new_context(**{"base_url": address, "viewport": {"width": 1360, "height": 900}, **options})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    expect.set_options(timeout=PATIENCE_MS)
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    own = (address, "blob:", "data:")
+    page.on("request", lambda sent: None if sent.url.startswith(own) else wrong.append(sent.url))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert wrong == []
+
+
+def everyone_can_use(page: Page) -> None:
+    """Fail when the page is wider than the screen, or axe finds a fault."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the screen"
+    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    assert found.violations_count == 0, found.generate_report()

@@ -3,7 +3,8 @@
 import { buildClassify } from "./classify.js";
 import { buildWall } from "./faces.js";
 import { buildPortrait } from "./portrait.js";
-import { ask, useKey } from "./service.js";
+import { ask } from "./service.js";
+import { complain, ready } from "./shell.js";
 
 const $ = (id) => document.getElementById(id);
 let wall = null;
@@ -25,14 +26,6 @@ buildClassify({
   },
 });
 
-document.addEventListener("likeness-key-wanted", () => { $("key").hidden = false; });
-$("key").addEventListener("submit", (event) => {
-  event.preventDefault();
-  useKey($("key-text").value);
-  $("key").hidden = true;
-  start();
-});
-
 start();
 
 async function start() {
@@ -41,28 +34,11 @@ async function start() {
     const { data } = await (await ask("/v1/models")).json();
     offer(data);
   } catch (problem) {
-    $("notice").textContent = problem.message;
-    $("notice").hidden = problem.status === 401;
+    complain(problem);
     return;
   }
   wall ??= buildWall({ wall: $("wall"), more: $("more"), options: portrait.options, choose: portrait.choose });
   portrait.draw();
-}
-
-/** Wait until the service can draw, and say what it waits for. */
-async function ready() {
-  for (;;) {
-    const answer = await fetch("/readyz").catch(() => null);
-    if (answer?.ok) break;
-    const parts = answer ? (await answer.json().catch(() => ({}))).parts ?? {} : {};
-    const missing = Object.keys(parts).filter((name) => !parts[name].ok);
-    $("notice").textContent = missing.length
-      ? `The service is starting; it waits for: ${missing.join(", ")}.`
-      : "The service does not answer.";
-    $("notice").hidden = false;
-    await new Promise((wake) => setTimeout(wake, 1000));
-  }
-  $("notice").hidden = true;
 }
 
 /** Offer the models there are; a choice of one is none. */

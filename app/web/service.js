@@ -1,38 +1,56 @@
-// How the page talks to the service: its addresses, its problems, and its key where it asks for one.
+// How the pages talk to the service: its addresses, its problems, and patience where it is busy.
 
-const KEY = "likeness-key";
+import { key, wanted } from "./key.js";
 
 /** A failure as the service tells it. */
 export class Problem extends Error {
-  constructor({ status, code = "", detail = "" }, retryAfter = 0) {
+  /** `errors` are the fields that are not valid: each has `loc`, a path such as ["body", "seeds", 0], and `msg`. */
+  constructor({ status, code = "", detail = "", errors = [] }, retryAfter = 0) {
     super(detail || `The service answers ${status}.`);
-    Object.assign(this, { status, code, retryAfter });
+    Object.assign(this, { name: "Problem", status, code, errors: errors ?? [], retryAfter });
   }
 }
 
-/** Fetch from the service; rejects with a Problem. */
-export async function ask(path, options = {}) {
-  const key = sessionStorage.getItem(KEY);
-  const headers = { ...options.headers, ...(key && { Authorization: `Bearer ${key}` }) };
+/**
+ * Fetch from the service, with the key of this tab. A service that wants a key waits until somebody has signed in.
+ *
+ * Takes the options of `fetch`, and `json`: what to send as the body. Rejects with a Problem, or with the AbortError of
+ * the signal.
+ */
+export async function ask(path, { json, ...options } = {}) {
+  const sent = key();
+  const headers = { ...options.headers, ...authorization() };
+  if (json !== undefined) {
+    headers["Content-Type"] = "application/json";
+    options = { method: "POST", ...options, body: JSON.stringify(json) };
+  }
   let answer;
   try {
     answer = await fetch(path, { ...options, headers });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Problem({ status: 0, detail: "The service does not answer." }, 2);
+    throw new Problem({ status: 0, code: "unreachable", detail: "The service does not answer." }, 2);
   }
   if (answer.ok) return answer;
-  const said = await answer.json().catch(() => ({ status: answer.status }));
-  const problem = new Problem(said, Number(answer.headers.get("Retry-After")));
-  if (problem.status === 401) document.dispatchEvent(new Event("likeness-key-wanted"));
-  throw problem;
+  // Meanwhile somebody may have signed in; then the same is asked again with the key that counts now.
+  if (answer.status === 401 && (key() !== sent || (await wanted()))) return ask(path, { json, ...options });
+  throw await problem(answer);
 }
 
-/** The address of a face. Options that are undefined or empty are left out. */
-export function faceAddress(seed, options = {}, extension = "webp") {
-  const query = new URLSearchParams(Object.entries(options).filter(([, value]) => value !== undefined && value !== ""));
-  const text = query.size ? `?${query}` : "";
-  return `/v1/faces/${encodeURIComponent(seed)}.${extension}${text}`;
+/** The same, for an answer in JSON. */
+export async function askJson(path, options) {
+  return (await ask(path, options)).json();
+}
+
+/** The header that carries the key, for requests that cannot go through `ask`. */
+export function authorization() {
+  return key() ? { Authorization: `Bearer ${key()}` } : {};
+}
+
+/** What an answer that is not good tells. */
+export async function problem(answer) {
+  const said = await answer.json().catch(() => ({}));
+  return new Problem({ ...said, status: answer.status }, Number(answer.headers.get("Retry-After")));
 }
 
 /** Put a picture of the service into an <img>, waiting as long as it is busy. Resolves to whether it is there. */
@@ -54,7 +72,9 @@ export async function show(image, address, { signal, patience = 8 } = {}) {
   return false;
 }
 
-/** Remember a key for this tab. */
-export function useKey(text) {
-  sessionStorage.setItem(KEY, text);
+/** The address of a face. Options that are undefined or empty are left out. */
+export function faceAddress(seed, options = {}, extension = "webp") {
+  const query = new URLSearchParams(Object.entries(options).filter(([, value]) => value !== undefined && value !== ""));
+  const text = query.size ? `?${query}` : "";
+  return `/v1/faces/${encodeURIComponent(seed)}.${extension}${text}`;
 }

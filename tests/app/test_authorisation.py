@@ -31,6 +31,11 @@ SCOPES = (PREDICT, TRAIN, ADMIN)
 TABLE = {
     "GET /": PUBLIC,
     "GET /docs": PUBLIC,
+    "GET /classify": PUBLIC,
+    "GET /train": PUBLIC,
+    "GET /models": PUBLIC,
+    "GET /jobs": PUBLIC,
+    "GET /keys": PUBLIC,
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
     "GET /embed.js": PUBLIC,

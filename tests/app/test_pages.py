@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -14,7 +13,6 @@ from app.main import create_app
 from tests import browser as chromium
 from tests.app import serving
 
-WEB = Path(__file__).parents[2] / "app" / "web"
 PAGES = ("/", "/docs")
 
 expect.set_options(timeout=30_000)
@@ -46,22 +44,6 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     yield page
     context.close()
     assert wrong == []
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_lets_nothing_in_from_elsewhere(client: TestClient, path: str) -> None:
-    answer = client.get(path)
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    policy = answer.headers["content-security-policy"]
-    assert "default-src 'none'" in policy
-    assert "unsafe" not in policy
-    assert not re.search(r"<script(?! type=\"module\" src=\"/web/)|\son\w+=|\sstyle=|https?://", answer.text)
-
-
-def test_files_of_the_pages_are_served(client: TestClient) -> None:
-    for name in ("styles.css", "page.js", "icon.svg"):
-        assert client.get(f"/web/{name}").content == (WEB / name).read_bytes()
-    assert client.get("/web/../main.py").status_code == 404
 
 
 @pytest.mark.browser

@@ -1,0 +1,3 @@
+// The page /jobs.
+
+import "./shell.js";

@@ -1,0 +1,3 @@
+// The page /keys.
+
+import "./shell.js";

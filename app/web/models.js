@@ -1,0 +1,3 @@
+// The page /models.
+
+import "./shell.js";

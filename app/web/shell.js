@@ -1,0 +1,37 @@
+// What every page begins with: a way to sign in, a line for messages, and patience while the service starts.
+
+import "./sign-in.js";
+import { byId } from "./element.js";
+
+/** Show one line to everybody, until the next one or `quiet()`. `tone` is "plain" or "bad". */
+export function notice(text, { tone = "plain" } = {}) {
+  const line = byId("notice");
+  line.dataset.tone = tone;
+  line.textContent = text;
+  line.hidden = false;
+}
+
+/** Show no message. */
+export function quiet() {
+  byId("notice").hidden = true;
+}
+
+/** Show what went wrong; a request that was taken back is no news. */
+export function complain(problem) {
+  if (problem.name === "AbortError") return;
+  if (problem.name !== "Problem") throw problem;
+  notice(problem.message, { tone: "bad" });
+}
+
+/** Wait until the service can work, and say what it waits for. */
+export async function ready() {
+  for (;;) {
+    const answer = await fetch("/readyz").catch(() => null);
+    if (answer?.ok) break;
+    const parts = answer ? (await answer.json().catch(() => ({}))).parts ?? {} : {};
+    const missing = Object.keys(parts).filter((name) => !parts[name].ok);
+    notice(missing.length ? `The service is starting; it waits for: ${missing.join(", ")}.` : "The service does not answer.");
+    await new Promise((wake) => setTimeout(wake, 1000));
+  }
+  quiet();
+}

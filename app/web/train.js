@@ -1,0 +1,3 @@
+// The page /train.
+
+import "./shell.js";
