@@ -2,14 +2,12 @@
 
 import logging
 import time
-from typing import Literal
+from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from app.face_cache import FaceCache
 
 Stage = Literal["wait", "queue", "compute", "decode", "encode"]
 Work = Literal["classify", "generate"]
@@ -18,6 +16,14 @@ _log = logging.getLogger(__name__)
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 _IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Cache(Protocol):
+    """What there is to tell of a cache."""
+
+    bytes: int
+    hits: int
+    misses: int
 
 
 class Metrics:
@@ -77,13 +83,13 @@ class Metrics:
         """Count a job that lost its worker."""
         self._lost_leases.inc()
 
-    def watch(self, cache: FaceCache) -> None:
+    def watch(self, cache: Cache) -> None:
         """Tell of the cache from now on."""
         self.registry.register(_Cache(cache))
 
 
 class _Cache(Collector):
-    def __init__(self, cache: FaceCache) -> None:
+    def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
     def collect(self) -> list[CounterMetricFamily | GaugeMetricFamily]:
@@ -116,10 +122,10 @@ class MeasureRequests:
         finally:
             metrics: Metrics = scope["app"].state.parts.metrics
             route, seconds = route_of(scope), time.perf_counter() - began
-            metrics.request(route, _method(scope), status, seconds)
+            metrics.request(route, method_of(scope), status, seconds)
             # The pattern and not the address, which may hold a signature or someone's name.
             level = logging.WARNING if status >= 500 else logging.INFO if status >= 400 else logging.DEBUG
-            _log.log(level, "%s %s: %d in %.0f ms", _method(scope), route, status, 1000 * seconds)
+            _log.log(level, "%s %s: %d in %.0f ms", method_of(scope), route, status, 1000 * seconds)
 
 
 def route_of(scope: Scope) -> str:
@@ -128,6 +134,7 @@ def route_of(scope: Scope) -> str:
     return getattr(route, "path", "none") if route is not None else "none"
 
 
-def _method(scope: Scope) -> str:
+def method_of(scope: Scope) -> str:
+    """The request's method; `other` for what HTTP does not know."""
     known = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
     return scope["method"] if scope["method"] in known else "other"
