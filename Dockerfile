@@ -20,12 +20,12 @@ RUN python -m venv /opt/likeness
 COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
 RUN mkdir app worker models \
     && touch app/__init__.py worker/__init__.py models/__init__.py \
-    && pip install --no-cache-dir --constraint constraints.txt '.[video,marks]'
+    && pip install --no-cache-dir --constraint constraints.txt '.[video,marks,tracing]'
 
 FROM api-dependencies AS worker-dependencies
 ARG EXTRA_INDEX_URL=""
 RUN PIP_EXTRA_INDEX_URL="$EXTRA_INDEX_URL" \
-    pip install --no-cache-dir --constraint constraints.txt '.[worker,train,video,marks]'
+    pip install --no-cache-dir --constraint constraints.txt '.[worker,train,video,marks,tracing]'
 
 FROM api-dependencies AS api-build
 COPY app app

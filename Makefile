@@ -59,7 +59,7 @@ clean:
 
 .venv/ready-to-test: .venv/ready-to-run
 	@echo "Installing the test tools into .venv ..."
-	$(PIP) --editable '.[worker,train,embedded,video,marks,test,dev]'
+	$(PIP) --editable '.[worker,train,embedded,video,marks,tracing,test,dev]'
 	@touch $@
 
 # The tools that look at an environment are not part of it.

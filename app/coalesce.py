@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from app.contract import tracing
 from app.contract.errors import Busy, DeadlineExceeded
 
 TURN_IMAGES = 8
@@ -42,6 +43,7 @@ class _Request(Generic[I, R]):
     deadline: float
     arrived: float
     done: asyncio.Future[None]
+    trace: str | None = field(default_factory=tracing.here)
     results: dict[int, R] = field(default_factory=dict)
     taken: int = 0  # items that have left in a batch
     queue_ms: float = 0.0
@@ -169,7 +171,8 @@ class Coalescer(Generic[L, I, R]):
         self.images_sent += len(items)
         sent = asyncio.get_running_loop().time()
         try:
-            answer = await self._send(key, items, max(part.request.deadline for part in parts))
+            with tracing.joined("batch", [part.request.trace for part in parts], attributes={"images": len(items)}):
+                answer = await self._send(key, items, max(part.request.deadline for part in parts))
         except Exception as error:  # whatever it is, those who wait must learn of it
             for part in parts:
                 part.request.fail(error)

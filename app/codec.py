@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from PIL import Image
 
-from app.contract import cores
+from app.contract import cores, tracing
 from app.contract.errors import Busy, NotAPicture, TooManyPixels, UndecodablePicture
 from app.contract.registry import Version
 from app.contract.schemas.classify import Explanation
@@ -48,14 +48,16 @@ class Codec:
             return _decode(files[position], position, size=size, channels=channels, max_pixels=self._max_pixels)
 
         began = time.perf_counter()
-        pixels = await self._each(decode, len(files))
+        with tracing.span("decode", attributes={"images": len(files)}):
+            pixels = await self._each(decode, len(files))
         self._metrics.stage("decode", time.perf_counter() - began)
         return pixels
 
     async def run(self, work: Callable[[], T]) -> T:
         """The result of `work`, done by one of the threads: making a picture ready and encoding it."""
         began = time.perf_counter()
-        result = (await self._each(lambda _: work(), 1))[0]
+        with tracing.span("encode"):
+            result = (await self._each(lambda _: work(), 1))[0]
         self._metrics.stage("encode", time.perf_counter() - began)
         return result
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.coalesce import Answer, Coalescer
+from app.contract import tracing
 from app.contract.errors import InternalError, LikenessError
 from app.contract.messages import ClassifyBatch, Drawing, GenerateBatch, Reply, SimilarBatch, pixels_key
 from app.contract.registry import Version
@@ -100,6 +101,7 @@ class Inference:
             digest=version.digest,
             sent_at=time.time(),
             deadline=_unix(deadline),
+            traceparent=tracing.here(),
             drawing=drawing,
             count=count,
         )
@@ -121,6 +123,7 @@ class Inference:
             digest=digest,
             sent_at=time.time(),
             deadline=_unix(deadline),
+            traceparent=tracing.here(),
             pixels=pixels_key(batch_id),
             count=len(subjects),
             explain=explained,
@@ -138,6 +141,7 @@ class Inference:
             digest=digest,
             sent_at=time.time(),
             deadline=_unix(deadline),
+            traceparent=tracing.here(),
             drawings=tuple(drawings),
         )
         reply, body = await self._send("generate", batch, images=len(drawings), deadline=deadline)

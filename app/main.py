@@ -1,9 +1,12 @@
 """The api: one FastAPI application, whose parts live from start to stop."""
 
 import contextlib
+import os
+import socket
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
 
 from app import certificate, errors, openapi, pages, redis_client
 from app.addresses import Addresses
@@ -12,6 +15,7 @@ from app.body_limit import BodyLimit
 from app.catalog import Catalog
 from app.classification import Classification
 from app.codec import Codec
+from app.contract import tracing
 from app.contract.database import Database
 from app.contract.messages import INFER_QUEUE
 from app.contract.settings import Settings
@@ -66,6 +70,7 @@ from app.sheets import Sheets
 from app.signals import Signals
 from app.slow_clients import SlowBodies
 from app.sweep import Sweep
+from app.traced_requests import TraceRequests
 from app.trainings import Trainings
 from app.usage import Usage
 from app.walks import Walks
@@ -110,11 +115,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         configure(level=settings.log_level, style=settings.log_format)
-        async with running(settings) as parts:
-            app.state.parts = parts
-            yield
+        instance = f"{socket.gethostname()}:{os.getpid()}"
+        with tracing.exported(settings, service="likeness-api", instance=instance):
+            async with running(settings) as parts:
+                app.state.parts = parts
+                yield
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, **openapi.ABOUT)
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_SILENT, **openapi.ABOUT)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/web", pages.files())
@@ -129,7 +136,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(CrossOrigin)
     app.add_middleware(MeasureRequests)
     app.add_middleware(RequestIds)
+    if tracing.wanted(settings):
+        app.add_middleware(TraceRequests)
     return app
+
+
+_SILENT: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+"""FastAPI's own telemetry tells of addresses, which may hold signatures and names."""
 
 
 @contextlib.asynccontextmanager

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from app.contract import tracing
 from app.contract.database import now
 from app.contract.messages import Drawing, Reply, pack
 from app.contract.store import Store
@@ -48,10 +49,11 @@ class BatchJobs:
         drawings = [Drawing.model_validate(drawing) for drawing in request["drawings"]]
 
         def draw(start: int, end: int) -> None:
-            with self._turns:
+            with self._turns, tracing.span("compute"):
                 drawn = engine.generate(drawings[start:end])
-            for position, pixels in enumerate(drawn, start):
-                self._store.put(self._picture_path(work, position), _encoded(pixels, request, position))
+            with tracing.span("encode"):
+                for position, pixels in enumerate(drawn, start):
+                    self._store.put(self._picture_path(work, position), _encoded(pixels, request, position))
 
         compute_ms = self._slices(work, draw, total=len(drawings))
         made = [self._described(work, drawing.seed, position) for position, drawing in enumerate(drawings)]
@@ -65,7 +67,7 @@ class BatchJobs:
 
         def classify(start: int, end: int) -> None:
             part = pixels[start:end]
-            with self._turns:
+            with self._turns, tracing.span("compute"):
                 arrays: list[np.ndarray] = [*engine.classify(part)]
                 if request["explain"]:
                     arrays.append(engine.explain(part, range(len(part))))

@@ -10,8 +10,17 @@ import numpy as np
 import redis
 import structlog
 
+from app.contract import tracing
 from app.contract.errors import DeadlineExceeded, InvalidRequest
-from app.contract.messages import Batch, ClassifyBatch, GenerateBatch, Reply, SimilarBatch, pack
+from app.contract.messages import (
+    Batch,
+    ClassifyBatch,
+    GenerateBatch,
+    InteractiveBatch,
+    Reply,
+    SimilarBatch,
+    pack,
+)
 from worker import failures
 from worker.engine import Engine
 from worker.loaded import Loaded
@@ -73,7 +82,7 @@ class Inference:
         assert isinstance(found, bytes)
         return found
 
-    def _answer(self, batch: Batch, work: Callable[[Engine], Answer], *, spent: tuple[str, ...]) -> None:
+    def _answer(self, batch: InteractiveBatch, work: Callable[[Engine], Answer], *, spent: tuple[str, ...]) -> None:
         started = time.time()
         if started > batch.deadline:
             # Nobody waits for it. Its pixels expire by themselves, or serve the same batch sent once more.
@@ -81,20 +90,23 @@ class Inference:
                 "dropped a batch past its deadline", batch=batch.id, late_seconds=round(started - batch.deadline, 2)
             )
             return
-        header = Reply(batch=batch.id, queue_ms=max(0.0, 1000 * (started - batch.sent_at)))
-        clock = time.perf_counter()
-        try:
-            engine = self._loaded.engine(batch.digest)
-            with self._turns:
-                answer = work(engine)
-            seconds = time.perf_counter() - clock
-            message = answer.packed(header.model_copy(update={"compute_ms": 1000 * seconds}))
-        except Exception as error:  # a batch must never end the worker, and somebody waits for the reply
-            failure = failures.told(error)
-            message = pack(header.model_copy(update={"code": failure.code, "detail": failure.detail}))
-        else:
-            self._reporter.count(images=answer.images, seconds=seconds)
-        self._send(batch, message, spent)
+        tracing.past("queue", seconds=started - batch.sent_at, parent=batch.traceparent)
+        with tracing.span(batch.kind, parent=batch.traceparent) as span:
+            header = Reply(batch=batch.id, queue_ms=max(0.0, 1000 * (started - batch.sent_at)))
+            clock = time.perf_counter()
+            try:
+                engine = self._loaded.engine(batch.digest)
+                with self._turns, tracing.span("compute"):
+                    answer = work(engine)
+                seconds = time.perf_counter() - clock
+                message = answer.packed(header.model_copy(update={"compute_ms": 1000 * seconds}))
+            except Exception as error:  # a batch must never end the worker, and somebody waits for the reply
+                failure = failures.told(error)
+                span.failed(failure.code)
+                message = pack(header.model_copy(update={"code": failure.code, "detail": failure.detail}))
+            else:
+                self._reporter.count(images=answer.images, seconds=seconds)
+            self._send(batch, message, spent)
 
     def _send(self, batch: Batch, message: bytes, spent: tuple[str, ...]) -> None:
         try:

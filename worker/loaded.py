@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from app.contract import tracing
 from worker import memory
 from worker.engine import Engine
 
@@ -74,7 +75,8 @@ class Loaded:
         memory.release()  # or a part of the engine would go unseen into what was freed before
         before, began = memory.held_bytes(), time.perf_counter()
         try:
-            engine = self._load(digest)
+            with tracing.span("load", attributes={"likeness.digest": digest[:12]}):
+                engine = self._load(digest)
         except BaseException as error:
             with self._lock:
                 del self._coming[digest]

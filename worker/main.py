@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import assert_never
 
+from app.contract import tracing
 from app.contract.messages import INFER_QUEUE, TRAIN_QUEUE
 from app.contract.settings import Settings
 from worker import infer, logs, train
@@ -30,9 +31,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settings = Settings()
     name = options.name or f"{options.queue}-{socket.gethostname()}"
     logs.configure(level=settings.log_level, style=settings.log_format, worker=name)
-    match options.queue:
-        case "infer":
-            return infer.serve(settings, name=name)
-        case "train":
-            return train.serve(settings, name=name)
+    with tracing.exported(settings, service=f"likeness-{options.queue}", instance=name):
+        match options.queue:
+            case "infer":
+                return infer.serve(settings, name=name)
+            case "train":
+                return train.serve(settings, name=name)
     assert_never(options.queue)

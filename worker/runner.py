@@ -6,14 +6,15 @@ nothing, and a job that nobody here knows how to run stays where it is.
 
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import redis
 import sqlalchemy.exc
 import structlog
 
-from app.contract import jobs, leases
-from app.contract.database import Database
+from app.contract import jobs, leases, tracing
+from app.contract.database import Database, now
 from app.contract.errors import LikenessError, StorageUnavailable
 from app.contract.messages import EVENTS_CHANNEL
 from app.contract.states import JobState
@@ -91,7 +92,7 @@ class Runner:
             return
         log = _log.bind(job=job.id, kind=job.kind, attempt=job.attempt)
         log.info("job started")
-        with Lease(self._database, job, lease_seconds=self._lease_seconds) as lease:
+        with self._traced(job) as span, Lease(self._database, job, lease_seconds=self._lease_seconds) as lease:
             work = Work(
                 job,
                 stopping=lambda: lease.stopping or self._leaving,
@@ -106,10 +107,18 @@ class Runner:
             except Exception as error:  # whatever a job dies of, the job says so and the worker lives on
                 failure = failures.told(error)
                 log.warning("job failed", code=failure.code, detail=failure.detail)
+                span.failed(failure.code)
                 end = functools.partial(self._fail, failure=failure)
         if not lease.lost:
             lease.lost = not self._ended(job, end)
         log.info("job lost to another worker" if lease.lost else "job ended")
+
+    def _traced(self, job: jobs.Job) -> AbstractContextManager[tracing.Span]:
+        if job.attempt == 1:  # a later one waited from a moment that the row does not know
+            waited = now() - job.created_at
+            tracing.past("queue", seconds=waited.total_seconds(), parent=job.traceparent)
+        about: dict[str, tracing.Value] = {"likeness.job": job.id, "likeness.attempt": job.attempt}
+        return tracing.span(f"job {job.kind}", parent=job.traceparent, attributes=about)
 
     def _do(self, work: Work) -> dict[str, Any]:
         return self._kinds[work.job.kind](work)

@@ -10,6 +10,7 @@ import kombu.exceptions
 import numpy as np
 import redis
 
+from app.contract import tracing
 from app.contract.broker import celery_config
 from app.contract.messages import (
     CLASSIFY_TASK,
@@ -55,6 +56,7 @@ class ServingCheck:
             "digest": version.digest,
             "sent_at": time.time(),
             "deadline": time.time() + PATIENCE_SECONDS,
+            "traceparent": tracing.here(),
         }
         batch: ClassifyBatch | GenerateBatch
         if version.kind == "classifier":

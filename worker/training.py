@@ -14,7 +14,7 @@ import redis
 import sqlalchemy.exc
 import structlog
 
-from app.contract import datasets, events, jobs, presets, training
+from app.contract import datasets, events, jobs, presets, tracing, training
 from app.contract.database import Database
 from app.contract.errors import TrainingFailed, UnknownDataset
 from app.contract.states import JobState
@@ -85,11 +85,13 @@ class Training:
         )
         self._folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{work.job.id}-", dir=self._folder) as scratch:
-            snapshot = self._train(work, request, log, Path(scratch))
+            with tracing.span("train"):
+                snapshot = self._train(work, request, log, Path(scratch))
             if log.images_per_second and not request.settings:
                 self._note_speed(request.preset, log)
             assert snapshot.model is not None
-            output = self._publishing.publish(work, request, log, snapshot=snapshot, folder=Path(scratch))
+            with tracing.span("publish"):
+                output = self._publishing.publish(work, request, log, snapshot=snapshot, folder=Path(scratch))
         log.forget_states()
         return output
 

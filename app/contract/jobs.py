@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
-from app.contract import events
+from app.contract import events, tracing
 from app.contract.database import now
 from app.contract.states import ForbiddenMove, JobState, check_move
 from app.contract.tables import JobRow
@@ -39,6 +39,7 @@ class Job(BaseModel):
     lease_owner: str | None
     lease_until: datetime | None
     token: int
+    traceparent: str | None
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -66,6 +67,7 @@ def create(
         state=JobState.QUEUED,
         owner=owner,
         request=request,
+        traceparent=tracing.here(),
         created_at=now(),
     )
     session.add(row)

@@ -63,6 +63,7 @@ class Batch(Frozen):
     sent_at: float = Field(description="Unix time of sending, in seconds.")
     deadline: float = Field(description="Unix time after which nobody waits any more, in seconds.")
     attempt: int = Field(1, description="1 the first time; a batch is sent once more when its worker may have died.")
+    traceparent: str | None = Field(None, description="The span this belongs to (W3C Trace Context), when one traces.")
 
 
 class ClassifyBatch(Batch):

@@ -37,6 +37,10 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line written.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for machines.")
+    otlp_endpoint: str = Field(
+        "",
+        description="Base address of an OTLP/HTTP collector of traces. Empty: OTEL_EXPORTER_OTLP_ENDPOINT, or none.",
+    )
 
     default_classifier: str = Field("clothing", description="Classifier used when a request names none.")
     default_generator: str = Field("faces", description="Generator used when a request names none.")
@@ -109,6 +113,8 @@ class Settings(BaseSettings):
     def _check_urls(self) -> Self:
         if self.redis_url and "://" not in self.redis_url:
             raise ValueError("redis_url must be a URL such as redis://host:6379/0")
+        if self.otlp_endpoint and not self.otlp_endpoint.startswith(("http://", "https://")):
+            raise ValueError("otlp_endpoint must be a URL such as http://collector:4318")
         if (self.credentials_certificate is None) != (self.credentials_key is None):
             raise ValueError("credentials_certificate and credentials_key are given together or not at all")
         return self

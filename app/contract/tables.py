@@ -61,6 +61,7 @@ class JobRow(Base):
     last_event: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(sa.String(128))
     lease_until: Mapped[datetime | None]
+    traceparent: Mapped[str | None] = mapped_column(sa.String(64))
     token: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
