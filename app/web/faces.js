@@ -1,112 +1,149 @@
-// The wall: rows of faces that go on as long as one scrolls. Arrow keys move, Enter chooses.
+// The page of faces. There is one view, which the address holds: every control changes it, and every part shows it.
 
-import { faceAddress, show } from "./service.js";
+import { Controls } from "./controls.js";
+import "./copy-as.js";
+import { byId } from "./element.js";
+import { Portrait } from "./portrait.js";
+import { ask, askJson } from "./service.js";
+import { complain, quiet, ready } from "./shell.js";
+import { START, asked, formats, options, picture, read, write } from "./view.js";
+import { Wall, wallSeed } from "./wall.js";
 
-const NAMES = `ada noor kofi mei lars ines tariq yuki amara jonas leila mateo priya olga samir freya diego hana emeka
-clara ravi sofia malik greta akira zainab tomas nadia bruno ayla kwame elin rosa idris marta kenji aisha pavel luna
-omar signe chloe dara felix imani joon katya milo nina otto pia quinn rafael sana theo uma viktor wren xenia yara zeno`
-  .split(/\s+/);
-const STEP = 48;
-const AT_ONCE = 6;
+const PAUSE = 140; // milliseconds without a key press before a text is drawn
+const FOUND = 48; // seeds that are looked for
+const LETTERS = "abcdefghjkmnpqrstuvwxyz23456789";
 
-/** Text of the n-th seed of the wall: names first, then names with numbers. */
-export function wallSeed(number) {
-  const round = Math.floor(number / NAMES.length);
-  const name = NAMES[number % NAMES.length];
-  return round ? `${name} ${round + 1}` : name;
+let view = read(location.search);
+let looks = ""; // of the wall, as text
+let sought = "";
+let slot = "other"; // which seed box a face of the wall fills, where there are two
+let typing = 0;
+
+const portrait = new Portrait({ image: byId("portrait"), button: byId("play") });
+const controls = new Controls(change);
+const wall = new Wall({ wall: byId("wall"), more: byId("more"), choose });
+
+for (const name of ["seed", "other"]) {
+  byId(name).addEventListener("focus", ({ target }) => { slot = name; target.select(); tellSlot(); });
+  byId(name).addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(typed, PAUSE); });
+}
+for (const button of document.querySelectorAll(".fresh")) {
+  button.addEventListener("click", () => {
+    slot = button.dataset.for;
+    choose(fresh());
+  });
+}
+byId("seeds").addEventListener("submit", (event) => { event.preventDefault(); clearTimeout(typing); typed(); });
+byId("mode").addEventListener("change", ({ target }) => enter(target.value));
+byId("like").addEventListener("click", () => change({ like: view.seed }, { chosen: true }));
+byId("everybody").addEventListener("click", () => change({ like: "" }, { chosen: true }));
+byId("download").addEventListener("click", () => download().catch(complain));
+addEventListener("popstate", () => { view = read(location.search); show(); });
+
+ready();
+show();
+
+/**
+ * Change a part of the view.
+ *
+ * While a slider `moves` the address stays. Any other change is a step in the history; those of the same control in a
+ * row are one step together, unless something was `chosen`.
+ */
+function change(part, { moves = false, chosen = false } = {}) {
+  view = { ...view, ...part };
+  if (moves) return portrait.draft(view).catch(complain);
+  if (!formats(view).includes(view.format)) view.format = START.format;
+  const by = Object.keys(part).join();
+  const step = chosen || history.state?.by !== by ? "pushState" : "replaceState";
+  history[step]({ by }, "", write(view) || location.pathname);
+  return show();
 }
 
-/** Fill `wall` with faces, more whenever `more` comes near, and call `choose` with the seed that is picked. */
-export function buildWall({ wall, more, options, choose }) {
-  const queue = [];
-  let count = 0;
-  let running = 0;
-  let current = null;
-  let generation = new AbortController();
+async function show() {
+  const other = view.mix || view.to;
+  document.title = `${view.seed}${other && ` and ${other}`} · Likeness`;
+  tellText(byId("seed"), view.seed);
+  tellText(byId("other"), other);
+  byId("other-row").hidden = byId("wall-hint").hidden = !other;
+  byId("other-label").textContent = view.to ? "To" : "With";
+  document.querySelector(`[name="mode"][value="${view.to ? "walk" : view.mix ? "mix" : "one"}"]`).checked = true;
+  tellSlot();
+  quiet();
+  try {
+    await Promise.all([portrait.draw(view), showWall(), showControls()]);
+  } catch (problem) {
+    complain(problem);
+  }
+}
 
-  const pump = () => {
-    while (running < AT_ONCE && queue.length) {
-      const { image, seed, signal } = queue.shift();
-      if (signal.aborted) continue;
-      running += 1;
-      show(image, faceAddress(seed, { size: 128, ...options() }), { signal })
-        .then((there) => image.classList.toggle("there", there))
-        .catch(() => {})
-        .finally(() => { running -= 1; pump(); });
+async function showControls() {
+  await controls.show(view);
+  document.querySelector("copy-as").show(view, controls.name(view));
+}
+
+async function showWall() {
+  const wanted = JSON.stringify(options(view));
+  if (wanted !== looks) wall.draw(view);
+  looks = wanted;
+  const { edits, ...kept } = options(view);
+  const search = view.like && asked({ like: view.like, count: FOUND, ...kept });
+  if (search !== sought) {
+    sought = search;
+    byId("everybody").hidden = !search;
+    byId("wall-title").textContent = search ? `Looking for faces like ${view.like} …` : "Nobody you know";
+    if (search) {
+      wall.fill([]);
+      const { data } = await askJson(`/v1/seeds${search}`);
+      if (search !== sought) return;
+      wall.fill(data.map(({ seed }) => seed));
+      byId("wall-title").textContent = `Like ${view.like}`;
+    } else {
+      wall.fill(null);
     }
-  };
+  }
+  wall.mark(view.seed, view.mix || view.to);
+}
 
-  const seen = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      seen.unobserve(target);
-      queue.push({ image: target.firstElementChild, seed: target.dataset.seed, signal: generation.signal });
-    }
-    pump();
-  }, { rootMargin: "400px" });
+/** A face of the wall, or a fresh seed, comes into the seed box that was used last. */
+function choose(seed) {
+  const second = view.to ? "to" : view.mix ? "mix" : "";
+  change({ [slot === "other" && second ? second : "seed"]: seed }, { chosen: true });
+  byId("portrait").scrollIntoView({ block: "nearest" });
+}
 
-  const add = () => {
-    const tiles = Array.from({ length: STEP }, () => {
-      const tile = document.createElement("button");
-      const image = document.createElement("img");
-      const name = document.createElement("span");
-      tile.type = "button";
-      tile.dataset.seed = name.textContent = wallSeed(count);
-      tile.tabIndex = count ? -1 : 0;
-      tile.setAttribute("aria-pressed", "false");
-      image.alt = "";
-      tile.append(image, name);
-      count += 1;
-      seen.observe(tile);
-      return tile;
-    });
-    wall.append(...tiles);
-  };
+function typed() {
+  const seed = byId("seed").value.trim() || view.seed;
+  const other = byId("other").value.trim();
+  if (seed !== view.seed) change({ seed });
+  else if (view.to && other && other !== view.to) change({ to: other });
+  else if (view.mix && other && other !== view.mix) change({ mix: other });
+}
 
-  const near = new IntersectionObserver(([entry]) => {
-    if (!entry.isIntersecting) return;
-    add();
-    // It tells of changes only; observed anew, it tells whether the end is still near after these rows.
-    near.unobserve(more);
-    near.observe(more);
-  }, { rootMargin: "600px" });
-  near.observe(more);
+/** Draw one face, a mix of two, or a walk; a second face is at hand until somebody picks one. */
+function enter(mode) {
+  const other = view.mix || view.to || wallSeed(view.seed === wallSeed(1) ? 2 : 1);
+  slot = "other";
+  change({ mix: mode === "mix" ? other : "", to: mode === "walk" ? other : "" }, { chosen: true });
+}
 
-  wall.addEventListener("click", (event) => {
-    const tile = event.target.closest("button");
-    if (tile) choose(tile.dataset.seed);
-  });
+async function download() {
+  const url = URL.createObjectURL(await (await ask(picture(view))).blob());
+  const name = [view.seed, view.mix || view.to].filter(Boolean).join(" ").replaceAll(/[^\p{L}\p{N}]+/gu, "-");
+  Object.assign(document.createElement("a"), { href: url, download: `${name}.${view.format}` }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
 
-  wall.addEventListener("keydown", (event) => {
-    const tiles = [...wall.children];
-    const columns = getComputedStyle(wall).gridTemplateColumns.split(" ").length;
-    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
-    const from = tiles.indexOf(document.activeElement);
-    const next = step && tiles[from + step];
-    if (!next) return;
-    event.preventDefault();
-    tiles[from].tabIndex = -1;
-    next.tabIndex = 0;
-    next.focus();
-  });
+function tellText(input, text) {
+  if (input.value.trim() !== text) input.value = text;
+}
 
-  return {
-    /** Mark the tile of `seed`, if it is on the wall. */
-    mark(seed) {
-      current?.setAttribute("aria-pressed", "false");
-      current = wall.querySelector(`[data-seed="${CSS.escape(seed)}"]`);
-      current?.setAttribute("aria-pressed", "true");
-    },
-    /** Draw every face again, because the options have changed. */
-    refresh() {
-      generation.abort();
-      generation = new AbortController();
-      queue.length = 0;
-      for (const tile of wall.children) {
-        tile.firstElementChild.classList.remove("there");
-        seen.unobserve(tile);
-        seen.observe(tile);
-      }
-    },
-  };
+function tellSlot() {
+  const two = Boolean(view.mix || view.to);
+  byId("seed").parentElement.classList.toggle("filled", two && slot === "seed");
+  byId("other").parentElement.classList.toggle("filled", two && slot === "other");
+  byId("wall-hint").textContent = `Choose the ${slot === "seed" ? "first" : "second"} face here, or type any text.`;
+}
+
+function fresh() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => LETTERS[byte % LETTERS.length]).join("");
 }

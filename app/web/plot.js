@@ -163,5 +163,6 @@ function short(value) {
   const size = Math.abs(value);
   if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))} M`;
   if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))} k`;
+  if (size >= 1e3) return value.toLocaleString("en");
   return size && size < 1e-3 ? value.toExponential(0) : `${Number(value.toPrecision(3))}`;
 }

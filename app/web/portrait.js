@@ -1,78 +1,73 @@
-// The large face: the seed that is typed, its options, and the tag that puts it into any page.
+// The large picture. While a slider is dragged the newest wish wins, and no wish waits for one that is older.
 
-import { faceAddress, show } from "./service.js";
+import { show } from "./service.js";
+import { picture } from "./view.js";
 
-const PAUSE = 140; // milliseconds without a key press before a face is drawn
+const SIZE = 512; // pixels
+const DRAFT = 256; // while a slider is dragged
+const WALK = 256;
 
-/** Connect the seed box and its options; `elements` are those of the page. */
-export function buildPortrait({ elements, changed, chosen }) {
-  const { image, caption, form, seed, random, generator, label, truncation, truncationText, snippet, copy } = elements;
-  let asked = new AbortController();
-  let timer = 0;
+export class Portrait {
+  #image;
+  #button;
+  #asked = new AbortController();
+  #drafting = false;
+  #next = null;
+  #view = null;
+  #playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-  const options = () => ({
-    truncation: truncation.value === truncation.dataset.own ? undefined : truncation.value,
-    model: generator.value === generator.dataset.own ? undefined : generator.value,
-    label: label.value,
-  });
+  /** `image` is an <img>; `button` lets a walk play and rest. */
+  constructor({ image, button }) {
+    this.#image = image;
+    this.#button = button;
+    button.addEventListener("click", () => {
+      this.#playing = !this.#playing;
+      this.draw(this.#view);
+    });
+  }
 
-  const draw = async () => {
-    const text = seed.value.trim() || "ada";
-    asked.abort();
-    asked = new AbortController();
-    const { signal } = asked;
-    image.classList.add("waiting");
-    tell(text);
-    chosen(text);
-    const there = await show(image, faceAddress(text, { size: 512, ...options() }), { signal }).catch(() => false);
+  /** Draw a view as it will stay. Whatever is being drawn is given up. */
+  async draw(view) {
+    this.#view = view;
+    this.#next = null;
+    this.#asked.abort();
+    this.#asked = new AbortController();
+    const { signal } = this.#asked;
+    this.#tellButton();
+    this.#image.classList.add("waiting");
+    const still = { ...view, to: "", format: "webp" };
+    let there = await show(this.#image, picture(still, { size: SIZE }), { signal });
+    if (view.to && this.#playing && !signal.aborted) {
+      there = await show(this.#image, picture(view, { size: WALK, format: "webp" }), { signal });
+    }
     if (signal.aborted) return;
-    image.classList.toggle("waiting", !there);
-    image.alt = there ? `A drawn picture for the seed ${text}` : "";
-  };
+    this.#image.classList.toggle("waiting", !there);
+    this.#image.alt = there ? described(view) : "";
+  }
 
-  const tell = (text) => {
-    const address = new URL(faceAddress(text, options(), "png"), location.href).href;
-    snippet.textContent = `<img src="${address.replaceAll("&", "&amp;")}" alt="">`;
-    caption.textContent = "Nobody. A network drew this.";
-  };
+  /** Draw a view that will soon be another one: smaller, and one at a time, so that pictures keep coming. */
+  async draft(view) {
+    this.#next = { ...view, to: "", format: "webp" };
+    if (this.#drafting) return;
+    this.#drafting = true;
+    this.#asked.abort();
+    this.#asked = new AbortController();
+    const { signal } = this.#asked;
+    while (this.#next && !signal.aborted) {
+      const wish = this.#next;
+      this.#next = null;
+      await show(this.#image, picture(wish, { size: DRAFT }), { signal });
+    }
+    this.#drafting = false;
+  }
 
-  const soon = () => {
-    clearTimeout(timer);
-    timer = setTimeout(draw, PAUSE);
-  };
-
-  const redraw = () => {
-    truncationText.value = Number(truncation.value).toFixed(2);
-    soon();
-    changed();
-  };
-
-  form.addEventListener("submit", (event) => { event.preventDefault(); draw(); });
-  seed.addEventListener("input", soon);
-  seed.addEventListener("focus", () => seed.select());
-  random.addEventListener("click", () => { seed.value = fresh(); draw(); });
-  truncation.addEventListener("input", () => { truncationText.value = Number(truncation.value).toFixed(2); soon(); });
-  truncation.addEventListener("change", redraw);
-  generator.addEventListener("change", redraw);
-  label.addEventListener("change", redraw);
-  copy.addEventListener("click", async () => {
-    await navigator.clipboard?.writeText(snippet.textContent);
-    copy.textContent = "Copied";
-    setTimeout(() => { copy.textContent = "Copy"; }, 1500);
-  });
-
-  return {
-    options,
-    draw,
-    choose(text) {
-      seed.value = text;
-      draw();
-      document.getElementById("draw").scrollIntoView({ block: "start" });
-    },
-  };
+  #tellButton() {
+    this.#button.hidden = !this.#view.to;
+    this.#button.textContent = this.#playing ? "Pause" : "Play";
+  }
 }
 
-function fresh() {
-  const letters = "abcdefghjkmnpqrstuvwxyz23456789";
-  return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => letters[byte % letters.length]).join("");
+function described({ seed, mix, to }) {
+  if (mix) return `A drawn face: a mix of ${seed} and ${mix}`;
+  return to ? `A drawn face that turns from ${seed} into ${to} and back` : `A drawn face for the seed ${seed}`;
 }

@@ -53,9 +53,13 @@ export async function problem(answer) {
   return new Problem({ ...said, status: answer.status }, Number(answer.headers.get("Retry-After")));
 }
 
-/** Put a picture of the service into an <img>, waiting as long as it is busy. Resolves to whether it is there. */
+/**
+ * Put a picture of the service into an <img>, waiting as long as it is busy.
+ *
+ * Resolves to whether it is there, which it is not when the signal says stop. Rejects with a Problem.
+ */
 export async function show(image, address, { signal, patience = 8 } = {}) {
-  for (let attempt = 0; attempt < patience && !signal?.aborted; attempt += 1) {
+  for (let attempt = 1; !signal?.aborted; attempt += 1) {
     try {
       const answer = await ask(address, { signal });
       const url = URL.createObjectURL(await answer.blob());
@@ -64,17 +68,11 @@ export async function show(image, address, { signal, patience = 8 } = {}) {
       URL.revokeObjectURL(url);
       return true;
     } catch (problem) {
-      if (!problem.retryAfter) return false;
+      if (signal?.aborted) return false;
+      if (!problem.retryAfter || attempt === patience) throw problem;
       // A little chance keeps a wall of faces from asking again all at once.
       await new Promise((wake) => setTimeout(wake, 1000 * problem.retryAfter * (1 + Math.random())));
     }
   }
   return false;
-}
-
-/** The address of a face. Options that are undefined or empty are left out. */
-export function faceAddress(seed, options = {}, extension = "webp") {
-  const query = new URLSearchParams(Object.entries(options).filter(([, value]) => value !== undefined && value !== ""));
-  const text = query.size ? `?${query}` : "";
-  return `/v1/faces/${encodeURIComponent(seed)}.${extension}${text}`;
 }

@@ -1,3 +1,31 @@
-// The page /train.
+// The page /train: a new training, or with ?job=… one that there is. ?dataset=… and ?preset=… are chosen already.
 
-import "./shell.js";
+import { byId, h } from "./element.js";
+import { askJson } from "./service.js";
+import { complain, ready } from "./shell.js";
+import { buildPictures } from "./train-pictures.js";
+import { buildPlan } from "./train-plan.js";
+import { showRun } from "./train-run.js";
+import { buildRuns } from "./train-runs.js";
+
+const query = new URLSearchParams(location.search);
+
+await ready();
+await (query.has("job") ? showRun(query.get("job")) : begin()).catch(complain);
+
+async function begin() {
+  const { data: presets } = await askJson("/v1/presets");
+  if (!presets.length) {
+    byId("main").append(h("p", { class: "empty" }, "No train worker has offered a preset yet. Start one with “likeness worker train”."));
+    return;
+  }
+  const plan = buildPlan(presets);
+  const pictures = buildPictures((dataset) => {
+    plan.use(dataset);
+    if (dataset) history.replaceState(null, "", `/train?dataset=${dataset.id}`);
+  });
+  byId("main").append(pictures.element, plan.element);
+  if (query.has("preset")) plan.pick(query.get("preset"));
+  if (query.has("dataset")) pictures.open(query.get("dataset"));
+  byId("main").append((await buildRuns()) ?? "");
+}
