@@ -18,7 +18,8 @@ export function buildResult({ kind, changed }) {
 
   async function show(job) {
     const { data: checkpoints } = await askJson(job.urls.checkpoints);
-    const model = await askJson(`/v1/models/${job.model}`).catch(() => null); // nothing has that name before the first result
+    const { data: models } = await askJson("/v1/models");
+    const model = models.find(({ id }) => id === job.model); // there is none before the first result
     element.hidden = !checkpoints.length && !job.result;
     if (job.result) tell(job.result, model);
     card.hidden = !job.result;

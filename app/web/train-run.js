@@ -17,6 +17,7 @@ const REREAD = ["status", "published", "promotion", "snapshot"]; // events after
 export async function showRun(id) {
   const base = `/v1/training-jobs/${id}`;
   let job = await askJson(base);
+  let waiting = 0; // the timer after which the job's record is read again
   const [preset, dataset] = await Promise.all([
     askJson(`/v1/presets/${job.preset}`).catch(() => ({ kind: "classifier" })),
     askJson(`/v1/datasets/${job.dataset}`).catch(() => null),
@@ -62,8 +63,16 @@ export async function showRun(id) {
     if (type === "sample") samples.add(data.images);
     if (type === "finding") findings.add(data);
     if (type === "status" || type === "log") remember(data);
-    if (REREAD.includes(type)) await reread();
+    if (REREAD.includes(type)) rereadSoon();
     render();
+  }
+
+  // A page that is opened late gets all events at once.
+  function rereadSoon() {
+    waiting ||= setTimeout(() => {
+      waiting = 0;
+      reread().catch(complain);
+    }, 200);
   }
 
   async function reread() {
@@ -75,9 +84,9 @@ export async function showRun(id) {
   function render() {
     const { images, of, images_per_second: rate, eta_seconds: left } = job.progress;
     const running = job.status === "running";
-    const waiting = job.queue_position ? `${job.queue_position} before it` : "next in line";
+    const place = job.queue_position ? `${job.queue_position} before it` : "next in line";
     state.replaceChildren(
-      badge(job.status), running && job.stage ? h("span", {}, job.stage) : "", job.status === "queued" ? h("span", {}, waiting) : "",
+      badge(job.status), running && job.stage ? h("span", {}, job.stage) : "", job.status === "queued" ? h("span", {}, place) : "",
       job.attempt > 1 ? h("span", { class: "soft small" }, `attempt ${job.attempt}`) : "",
     );
     progress.value = job.status === "succeeded" ? 1 : of ? images / of : 0;

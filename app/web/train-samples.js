@@ -13,7 +13,7 @@ export class Samples extends HTMLElement {
   #pictures = new Map(); // moment to the address of its picture in memory, or the promise of it
   #newest = true; // whether the picture follows the training
   #timer = 0;
-  #image = h("img", { class: "grid", alt: "" });
+  #image = h("img", { alt: "" });
   #caption = h("output", {});
   #scrubber = h("input", {
     type: "range", min: 0, max: 0, value: 0, "aria-label": "Moment of the training",
@@ -26,7 +26,8 @@ export class Samples extends HTMLElement {
   );
   #empty = h("p", { class: "empty" }, "The first samples come as soon as it has learnt a little.");
   #content = h(
-    "div", { class: "stack", hidden: true }, this.#image,
+    "div", { class: "stack", hidden: true },
+    h("div", { class: "grid", tabindex: 0, role: "region", "aria-label": "Samples" }, this.#image),
     h("div", { class: "scrubber" }, this.#play, this.#scrubber, this.#caption), h("div", { class: "row end" }, this.#save),
   );
 
