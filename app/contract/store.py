@@ -11,13 +11,23 @@ import contextlib
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import from_url
 
 StorePath = str
+
+CLIENT_OPTIONS = frozenset(
+    {"allow_http", "allow_invalid_certificates", "connect_timeout", "http1_only", "http2_only", "proxy_url", "timeout"}
+)
+"""Options that are not the bucket's but those of the HTTP client that talks to it."""
+
+RETRIES = {"max_retries": 4, "retry_timeout": timedelta(seconds=15)}
+"""A bucket that is away is told soon. The client's own three minutes would hold up every request and every lease."""
 
 
 class Store:
@@ -27,7 +37,7 @@ class Store:
         if url.startswith("file:"):
             Path(url.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
         self.url = url
-        self._store = from_url(url, **(options or {}))  # type: ignore[call-overload]
+        self._store = from_url(url, **_arguments(url, options or {}))
 
     def put(self, path: StorePath, data: bytes | memoryview | Path | Iterable[bytes]) -> None:
         """Write an object whole: nobody ever reads half of it."""
@@ -92,6 +102,14 @@ class Store:
     def ping(self) -> None:
         """Raise unless the store answers."""
         self.exists("checkpoints/ping")
+
+
+def _arguments(url: str, options: dict[str, str]) -> dict[str, Any]:
+    if url.startswith("file:"):
+        return {}
+    client = {name: value for name, value in options.items() if name in CLIENT_OPTIONS}
+    bucket = {name: value for name, value in options.items() if name not in CLIENT_OPTIONS}
+    return {**bucket, "client_options": client, "retry_config": RETRIES}
 
 
 def checkpoint_path(digest: str) -> StorePath:

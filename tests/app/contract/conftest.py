@@ -1,5 +1,7 @@
-"""A migrated database of each kind, empty for every test."""
+"""A migrated database of each kind, empty for every test; and a bucket."""
 
+import importlib.util
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,7 @@ import sqlalchemy as sa
 
 from app.contract.database import Database
 from app.contract.tables import Base
-from tests import postgres
+from tests import bucket, postgres
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +38,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         for table in reversed(Base.metadata.sorted_tables):
             session.execute(sa.delete(table))
     database.close()
+
+
+@pytest.fixture(scope="session")
+def bucket_endpoint() -> Iterator[str]:
+    if importlib.util.find_spec("moto") is None:
+        pytest.skip("no S3 server is installed")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = int(listener.getsockname()[1])
+    with bucket.server(port) as endpoint:
+        yield endpoint

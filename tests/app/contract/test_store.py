@@ -1,13 +1,22 @@
+"""The object store, in a directory and in a bucket."""
+
+import time
+import uuid
 from pathlib import Path
 
 import pytest
+from obstore.exceptions import BaseError
 
 from app.contract.store import Store
+from tests import bucket
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store((tmp_path / "store").as_uri())
+@pytest.fixture(params=["directory", "bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    if request.param == "directory":
+        return Store((tmp_path / "store").as_uri())
+    endpoint = request.getfixturevalue("bucket_endpoint")
+    return Store(f"s3://{bucket.NAME}/{uuid.uuid4().hex}", bucket.options(endpoint))
 
 
 def test_an_object_comes_back_as_it_was_put(store: Store) -> None:
@@ -46,3 +55,11 @@ def test_listing_is_sorted_and_deleting_twice_is_no_error(store: Store) -> None:
     assert store.list("x") == ["x/a", "x/b"]
     store.delete("x/a", "x/a")
     assert store.list("x") == ["x/b"]
+
+
+def test_a_bucket_that_is_away_is_told_within_seconds(free_port: int) -> None:
+    store = Store(bucket.URL, bucket.options(f"http://127.0.0.1:{free_port}"))
+    began = time.monotonic()
+    with pytest.raises(BaseError):
+        store.exists("anything")
+    assert time.monotonic() - began < 10
