@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -31,8 +32,8 @@ def held_bytes() -> int:
 
 def device_bytes() -> int:
     """The memory that this process holds on its GPU; 0 without one."""
-    torch = sys.modules.get("torch")
-    return int(torch.cuda.memory_reserved()) if torch is not None and torch.cuda.is_initialized() else 0
+    cuda = _cuda()
+    return int(cuda.memory_reserved()) if cuda else 0
 
 
 def means_too_little(error: BaseException) -> bool:
@@ -51,9 +52,15 @@ def release() -> None:
     gc.collect()
     if _malloc_trim is not None:
         _malloc_trim(0)
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+    if cuda := _cuda():
+        cuda.empty_cache()
+
+
+def _cuda() -> Any:
+    """`torch.cuda` where a GPU is in use. While another thread imports torch, the module is there and nearly empty."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    in_use = getattr(cuda, "is_initialized", None)
+    return cuda if in_use and in_use() else None
 
 
 _malloc_trim: Callable[[int], int] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,12 @@ def test_other_failures_do_not_mean_memory():
     assert memory.means_too_little(MemoryError())
     assert not memory.means_too_little(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     assert not memory.means_too_little(ValueError("the user ran out of memory for names"))
+
+
+def test_memory_is_told_while_another_thread_imports_torch(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", types.ModuleType("torch"))
+    assert memory.held_bytes() > memory.device_bytes() == 0
+    memory.release()
 
 
 def test_what_was_freed_goes_back_to_the_system():
