@@ -1,19 +1,20 @@
 """Who may ask for what: a key with the right scope, or, when no key is configured, this machine alone."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
-from app import errors
 from app.caller import Caller, act_as
 from app.contract.errors import Forbidden, WrongHost
 from app.contract.schemas.keys import KeyScope
 from app.keyring import Keyring
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 bearer = HTTPBearer(auto_error=False, description="A key; not needed while none is configured.")
 
@@ -25,39 +26,47 @@ def requires(scope: KeyScope):  # type: ignore[no-untyped-def]
         request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]
     ) -> Caller:
         keyring: Keyring = request.app.state.parts.keyring
-        found = await keyring.identify(credentials.credentials if credentials else None)
-        if not found.may(scope):
-            raise Forbidden(scope=scope)
-        act_as(found)
-        return found
+        return await identified(keyring, credentials.credentials if credentials else None, scope)
 
     return caller
 
 
-class LoopbackOnly:
-    """ASGI middleware for a service without a key: it answers to this machine's names alone.
+async def identified(keyring: Keyring, shown: str | None, scope: KeyScope) -> Caller:
+    """The caller who shows this key, for whom the request is answered from here on.
+
+    Raises:
+        Unauthenticated: nobody has the key.
+        Forbidden: the key is not for `scope`.
+    """
+    found = await keyring.identify(shown)
+    if not found.may(scope):
+        raise Forbidden(scope=scope)
+    act_as(found)
+    return found
+
+
+def secret(head: Mapping[bytes, bytes]) -> str | None:
+    """The key that a request shows; None when it shows none."""
+    kind, _, found = head.get(b"authorization", b"").decode("latin-1").partition(" ")
+    return found.strip() or None if kind.lower() == "bearer" else None
+
+
+async def admit_loopback(scope: Scope, head: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """Let a request into a service without a key, which answers to this machine's names alone; no fields.
 
     A page elsewhere can point a name of its own at 127.0.0.1 (DNS rebinding), or post a form here; neither carries our
     name in `Host` and `Origin`.
+
+    Raises:
+        WrongHost: the request means somebody else.
     """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not _ours(scope):
-            await errors.response(WrongHost())(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-
-def _ours(scope: Scope) -> bool:
-    headers = Headers(scope=scope)
-    host = headers.get("host", "")
+    host = head.get(b"host", b"").decode("latin-1")
     if _without_port(host) not in LOOPBACK_NAMES:
-        return False
-    origin = headers.get("origin")
-    return scope["method"] in {"GET", "HEAD", "OPTIONS"} or origin is None or origin == f"{scope['scheme']}://{host}"
+        raise WrongHost()
+    origin = head.get(b"origin")
+    if scope["method"] in _SAFE or origin is None or origin.decode("latin-1") == f"{scope['scheme']}://{host}":
+        return []
+    raise WrongHost()
 
 
 def _without_port(host: str) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app import timing
+from app import classified, timing
 from app.codec import Codec
 from app.contract.registry import Version
-from app.contract.schemas.classify import ClassifyOptions, ClassifyResponse, ClassifyResult
+from app.contract.schemas.classify import ClassifyOptions, ClassifyResult, Explanation
 from app.inference import Inference, Scores, Subject
 
 
@@ -32,10 +32,10 @@ class Classification:
     def __init__(self, inference: Inference, codec: Codec) -> None:
         self._inference, self._codec = inference, codec
 
-    async def classify(
+    async def answer(
         self, version: Version, pictures: Sequence[bytes], options: ClassifyOptions, *, deadline: float, began: float
-    ) -> ClassifyResponse:
-        """Classify pictures that are decoded already.
+    ) -> bytes:
+        """Classify pictures that are decoded already: the JSON text of a `ClassifyResponse`.
 
         Args:
             version: classifier to use.
@@ -49,9 +49,19 @@ class Classification:
         """
         subjects = [Subject(pixels, options.explain) for pixels in pictures]
         answer = await self._inference.classify(version, subjects, deadline=deadline)
-        results = await self.results(answer.results, pictures, Shaping.of(version, options))
-        spent = timing.since(began, queue_ms=answer.queue_ms, compute_ms=answer.compute_ms)
-        return ClassifyResponse(model=version.ref, results=results, timing=spent)
+        explanations = [
+            None if score.heat is None else await self._explanation(pixels, score.heat, version.size, version.channels)
+            for score, pixels in zip(answer.results, pictures, strict=True)
+        ]
+        return classified.text(
+            version.ref,
+            answer.results,
+            explanations,
+            labels=version.labels,
+            top_k=options.top_k,
+            abstain_below=options.abstain_below,
+            timing=timing.since(began, queue_ms=answer.queue_ms, compute_ms=answer.compute_ms),
+        )
 
     async def results(
         self, scores: Sequence[Scores], pictures: Sequence[bytes], shaping: Shaping
@@ -66,7 +76,10 @@ class Classification:
                 energy=score.energy,
                 explanation=None
                 if score.heat is None
-                else await self._codec.overlay(pixels, score.heat, size=shaping.size, channels=shaping.channels),
+                else await self._explanation(pixels, score.heat, shaping.size, shaping.channels),
             )
             for score, pixels in zip(scores, pictures, strict=True)
         ]
+
+    async def _explanation(self, pixels: bytes, heat: bytes, size: int, channels: int) -> Explanation:
+        return await self._codec.overlay(pixels, heat, size=size, channels=channels)

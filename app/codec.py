@@ -49,7 +49,10 @@ class Codec:
 
         began = time.perf_counter()
         with tracing.span("decode", attributes={"images": len(files)}):
-            pixels = await self._each(decode, len(files))
+            if len(files) == 1 and images.is_small(files[0]):
+                pixels = [decode(0)]
+            else:
+                pixels = await self._each(decode, len(files))
         self._metrics.stage("decode", time.perf_counter() - began)
         return pixels
 

@@ -1,8 +1,8 @@
 """Faces may be used by pages of any origin; nothing else may. Every answer tells browsers to be careful with it."""
 
-from starlette.datastructures import MutableHeaders
+from collections.abc import Mapping
+
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OPEN_PREFIXES = ("/v1/faces/", "/v1/sheets.", "/f/", "/avatar/", *(f"/{version}.x/" for version in range(1, 100)))
 
@@ -29,24 +29,23 @@ _CAREFUL = {
 }
 
 
-class CrossOrigin:
-    """ASGI middleware that adds these headers, and answers the preflight of a request for a face."""
+PREFLIGHT = Response(status_code=204, headers=_PREFLIGHT)
+"""The answer to a browser that asks whether it may ask for a face."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        is_open = scope["path"].startswith(OPEN_PREFIXES)
+def is_open(path: str) -> bool:
+    """Whether pages of any origin may use what is at `path`."""
+    return path.startswith(OPEN_PREFIXES)
 
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in (_CAREFUL | (_OPEN if is_open else {})).items():
-                    headers.setdefault(name, value)
-            await send(message)
 
-        if is_open and scope["method"] == "OPTIONS":
-            return await Response(status_code=204, headers=_PREFLIGHT)(scope, receive, with_headers)
-        await self._app(scope, receive, with_headers)
+def fields(path: str) -> list[tuple[bytes, bytes]]:
+    """Header fields of every answer to a request for `path`, unless the answer says otherwise itself."""
+    return _OPEN_FIELDS if is_open(path) else _CAREFUL_FIELDS
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
+
+_CAREFUL_FIELDS = _encoded(_CAREFUL)
+_OPEN_FIELDS = _encoded(_CAREFUL | _OPEN)

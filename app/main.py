@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from app import certificate, errors, openapi, pages, redis_client
+from app import certificate, errors, openapi, pages, rate_limit, redis_client
 from app.addresses import Addresses
-from app.auth import LoopbackOnly
-from app.body_limit import BodyLimit
+from app.auth import admit_loopback
+from app.body import BodyRules
 from app.catalog import Catalog
 from app.classification import Classification
 from app.codec import Codec
@@ -21,7 +21,7 @@ from app.contract.messages import INFER_QUEUE
 from app.contract.settings import Settings
 from app.contract.store import Store
 from app.credentials import Credentials
-from app.cross_origin import OPEN_PREFIXES, CrossOrigin
+from app.cross_origin import OPEN_PREFIXES
 from app.curator import Curator
 from app.datasets import Datasets
 from app.dependencies import Parts
@@ -29,18 +29,18 @@ from app.dispatch import Dispatcher
 from app.durable import Durable
 from app.face_cache import FaceCache
 from app.faces import Faces
+from app.gateway import Gateway
 from app.hot_addresses import HotAddresses
 from app.inference import Inference
 from app.job_view import Outputs
 from app.keyring import Keyring
 from app.limits import Limits
 from app.logs import configure
-from app.metrics import MeasureRequests, Metrics
+from app.metrics import Metrics
 from app.oip import Interpreter
 from app.provenance import Provenance
 from app.publisher import Publisher
-from app.rate_limit import RateLimit
-from app.request_ids import RequestIds
+from app.raw_classify import RawClassify
 from app.routes import (
     avatars,
     classify,
@@ -68,7 +68,6 @@ from app.routes import (
 from app.seed_search import SeedSearch
 from app.sheets import Sheets
 from app.signals import Signals
-from app.slow_clients import SlowBodies
 from app.sweep import Sweep
 from app.traced_requests import TraceRequests
 from app.trainings import Trainings
@@ -122,6 +121,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 yield
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_SILENT, **openapi.ABOUT)
+    app.router.routes.append(RawClassify())
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/web", pages.files())
@@ -130,12 +130,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     # The last one added comes first.
     app.add_middleware(HotAddresses, prefixes=OPEN_PREFIXES)
     limits = {datasets.ROUTE: settings.max_dataset_bytes, models.ROUTE: settings.max_checkpoint_bytes}
-    app.add_middleware(BodyLimit, limit=settings.max_upload_bytes, paths=limits)
-    app.add_middleware(SlowBodies, seconds=settings.slow_body_seconds)
-    app.add_middleware(LoopbackOnly if settings.admin_key is None else RateLimit)
-    app.add_middleware(CrossOrigin)
-    app.add_middleware(MeasureRequests)
-    app.add_middleware(RequestIds)
+    app.add_middleware(
+        Gateway,
+        admit=admit_loopback if settings.admin_key is None else rate_limit.admit,
+        bodies=BodyRules(settings.max_upload_bytes, settings.slow_body_seconds, limits),
+    )
     if tracing.wanted(settings):
         app.add_middleware(TraceRequests)
     return app

@@ -1,19 +1,16 @@
 """What this api process counts, for Prometheus; see `docs/operations.md` for the names and what they tell."""
 
-import logging
-import time
 from typing import Literal, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 Stage = Literal["wait", "queue", "compute", "decode", "encode"]
 Work = Literal["classify", "generate"]
 
-_log = logging.getLogger(__name__)
-
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 _IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
@@ -100,34 +97,6 @@ class _Cache(Collector):
         ]
 
 
-class MeasureRequests:
-    """ASGI middleware that counts and times requests by their route, so that no address makes a series of its own."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        began, status = time.perf_counter(), 500
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        finally:
-            metrics: Metrics = scope["app"].state.parts.metrics
-            route, seconds = route_of(scope), time.perf_counter() - began
-            metrics.request(route, method_of(scope), status, seconds)
-            # The pattern and not the address, which may hold a signature or someone's name.
-            level = logging.WARNING if status >= 500 else logging.INFO if status >= 400 else logging.DEBUG
-            _log.log(level, "%s %s: %d in %.0f ms", method_of(scope), route, status, 1000 * seconds)
-
-
 def route_of(scope: Scope) -> str:
     """The pattern of the route that answered; `none` where none did."""
     route = scope.get("route")
@@ -136,5 +105,4 @@ def route_of(scope: Scope) -> str:
 
 def method_of(scope: Scope) -> str:
     """The request's method; `other` for what HTTP does not know."""
-    known = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-    return scope["method"] if scope["method"] in known else "other"
+    return scope["method"] if scope["method"] in _METHODS else "other"

@@ -1,60 +1,50 @@
 """Counts every request before it is read, and says who sends it to everything that comes after."""
 
-import sqlalchemy.exc
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Mapping
 
-from app import errors, limits
+import sqlalchemy.exc
+from starlette.types import Scope
+
+from app import auth, limits
 from app.caller import NOBODY, Caller, act_as
-from app.contract.errors import LimitReached, StorageUnavailable, Unauthenticated
+from app.contract.errors import StorageUnavailable, Unauthenticated
+from app.dependencies import Parts
 from app.keyring import Keyring
-from app.limits import Limits
 
 FREE = frozenset({"/healthz", "/readyz"})
 """Whoever asks these must never be told to come back later."""
 
 
-class RateLimit:
-    """ASGI middleware for a service with keys: 429 once an allowance is used up, `RateLimit` headers until then."""
+async def admit(scope: Scope, head: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """Let a request into a service with keys; the `RateLimit` fields of its answer.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        act_as(NOBODY)  # until a key, or a signature, says otherwise
-        if scope["path"] in FREE:
-            return await self._app(scope, receive, send)
-        parts = scope["app"].state.parts
-        allowances: Limits = parts.limits
-        try:
-            caller = await _caller(scope, parts.keyring)
-        except sqlalchemy.exc.OperationalError:
-            return await errors.response(StorageUnavailable(retry_after=2))(scope, receive, send)
-        act_as(caller)
-        spending = limits.who(caller, scope["client"][0] if scope.get("client") else "")
-        limits.spender.set(spending)
-        try:
-            standing = await allowances.request(spending)
-        except LimitReached as reached:
-            headers = reached.facts["standing"].headers()
-            return await errors.response(reached, headers)(scope, receive, send)
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start" and standing is not None:
-                MutableHeaders(scope=message).update(standing.headers())
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
+    Raises:
+        LimitReached: the allowance of the key, or of the address, is used up.
+        StorageUnavailable: the key is not known here yet, and the database does not answer.
+    """
+    act_as(NOBODY)  # until a key, or a signature, says otherwise
+    if scope["path"] in FREE:
+        return []
+    parts: Parts = scope["app"].state.parts
+    try:
+        caller = await _caller(head, parts.keyring)
+    except sqlalchemy.exc.OperationalError:
+        raise StorageUnavailable(retry_after=2) from None
+    act_as(caller)
+    spending = limits.who(caller, scope["client"][0] if scope.get("client") else "")
+    limits.spender.set(spending)
+    standing = await parts.limits.request(spending)
+    if standing is None:
+        return []
+    return [(name.lower().encode(), value.encode()) for name, value in standing.headers().items()]
 
 
-async def _caller(scope: Scope, keyring: Keyring) -> Caller:
+async def _caller(head: Mapping[bytes, bytes], keyring: Keyring) -> Caller:
     """Whose key the request carries. A wrong one counts as none: guessing uses up the allowance of the address."""
-    kind, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not secret:
+    secret = auth.secret(head)
+    if not secret:
         return NOBODY
     try:
-        return await keyring.identify(secret.strip())
+        return await keyring.identify(secret)
     except Unauthenticated:
         return NOBODY

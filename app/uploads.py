@@ -5,11 +5,13 @@ import binascii
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pydantic import ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import QueryParams, UploadFile
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from app.contract.errors import InvalidRequest, NoImages, TooManyImages, UnsupportedMediaType
 from app.contract.schemas.classify import ClassifyOptions, ClassifyRequest
@@ -48,8 +50,7 @@ async def read(request: Request, *, most_images: int) -> Upload:
             files, fields = await _form(request, most_images)
             options = _from_strings([*request.query_params.multi_items(), *fields], "body")
         case ["image", _]:
-            files = [body] if body else []
-            options = _from_strings(request.query_params.multi_items(), "query")
+            return raw(body, request.scope["query_string"])
         case ["application", "json"]:
             files, options = _json(body, request.query_params.multi_items(), most_images)
         case _:
@@ -59,6 +60,25 @@ async def read(request: Request, *, most_images: int) -> Upload:
     if len(files) > most_images:
         raise TooManyImages(limit=most_images)
     return Upload(tuple(files), options)
+
+
+def raw(body: bytes, query: bytes) -> Upload:
+    """One picture that is the whole body, with options in the query. Raises `NoImages` or `InvalidRequest`."""
+    if not body:
+        raise NoImages()
+    return Upload((body,), _from_query(query))
+
+
+async def whole(receive: Receive) -> bytes:
+    """The whole body. Raises `ClientDisconnect` when its client has left."""
+    pieces, more = [], True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def _form(request: Request, most_images: int) -> tuple[list[bytes], list[tuple[str, str]]]:
@@ -104,6 +124,12 @@ def _json(body: bytes, query: list[tuple[str, str]], most_images: int) -> tuple[
             where = ("body", "images", position, "base64")
             raise InvalidFields([{"loc": where, "msg": "is not base64"}]) from None
     return files, beside.model_copy(update=given)
+
+
+@lru_cache(maxsize=256)
+def _from_query(query: bytes) -> ClassifyOptions:
+    # Most clients ask for the same again and again. What is remembered is as short as a request's head.
+    return _from_strings(QueryParams(query).multi_items(), "query")
 
 
 def _from_strings(items: Iterable[tuple[str, str]], where: str) -> ClassifyOptions:

@@ -1,33 +1,53 @@
-"""An HTTP load generator that costs little itself: raw requests over kept connections, closed or open loop.
+"""An HTTP load generator that costs little itself: prepared requests over kept connections, closed or open loop.
 
 Closed loop: `clients` connections, each sends its next request when the last one was answered.
 Open loop: requests start on a fixed schedule whatever the answers do, and latency counts from the planned start, so
 that a stall is charged to every request it delays.
+
+It shares its cores with the service that it measures, so nothing is done twice and nothing early: a request is bytes
+before the run begins, an answer is looked at after the run has ended, and no task or future is made for either.
 """
 
 import asyncio
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
+import uvloop
 
-@dataclass(frozen=True)
+BROKEN = 0
+"""The status of a request whose connection broke."""
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One request, as it goes over the wire."""
+    """One request, as it goes over the wire, and what its answer should tell."""
 
-    method: str
-    path: str
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
+    wire: bytes
+    expected: Any = None
 
-    def encode(self, host: str) -> bytes:
+    @classmethod
+    def of(
+        cls,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        headers: tuple[tuple[str, str], ...] = (),
+        expected: Any = None,
+    ) -> "Request":
         """The HTTP/1.1 message."""
-        lines = [f"{self.method} {self.path} HTTP/1.1", f"Host: {host}", f"Content-Length: {len(self.body)}"]
-        lines += [f"{name}: {value}" for name, value in self.headers]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode() + self.body
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in headers]
+        return cls(("\r\n".join(lines) + "\r\n\r\n").encode() + body, expected)
+
+
+Check = Callable[[Request, int, bytes], bool]
+"""Whether an answer, given its status and body, is right."""
 
 
 @dataclass
@@ -35,10 +55,16 @@ class Outcome:
     """What a run saw."""
 
     seconds: float = 0.0
+    cpu_seconds: float = 0.0  # of this process, while the run went on
     statuses: Counter[int] = field(default_factory=Counter)
     latencies_ms: list[float] = field(default_factory=list)
     refusals_ms: list[float] = field(default_factory=list)
     wrong: int = 0
+
+    @property
+    def answers(self) -> int:
+        """Answers of any kind."""
+        return self.statuses.total()
 
     @property
     def per_second(self) -> float:
@@ -53,63 +79,96 @@ class Outcome:
         """The `q` quantile of the latency of refusals (429 and 503), in ms."""
         return _quantile(self.refusals_ms, q)
 
-    def note(self, status: int, milliseconds: float, right: bool) -> None:
-        """Count one answer."""
-        self.statuses[status] += 1
-        self.wrong += not right
-        if status == 200:
-            self.latencies_ms.append(milliseconds)
-        elif status in (429, 503):
-            self.refusals_ms.append(milliseconds)
 
-
-Check = Callable[[Request, int, bytes], bool]
-
-
-async def closed(
+def closed(
     url: str, requests: Iterator[Request], *, clients: int, seconds: float, check: Check | None = None
 ) -> Outcome:
     """Keep `clients` requests going for `seconds`; `requests` must not end before."""
-    outcome, until, started = Outcome(), time.perf_counter() + seconds, time.perf_counter()
+    return _run(_closed(url, requests, clients=clients, seconds=seconds), check)
 
-    async def client() -> None:
-        connection = _Connection(url)
-        while time.perf_counter() < until:
-            request = next(requests)
-            sent = time.perf_counter()
-            status, body = await connection.exchange(request)
-            outcome.note(status, (time.perf_counter() - sent) * 1e3, check is None or check(request, status, body))
-        connection.close()
 
-    await asyncio.gather(*(client() for _ in range(clients)))
-    outcome.seconds = time.perf_counter() - started
+def open_loop(
+    url: str, requests: Iterator[Request], *, rate: float, seconds: float, check: Check | None = None
+) -> Outcome:
+    """Start `rate` requests a second for `seconds`, each on its own time, over as many connections as that takes."""
+    return _run(_open(url, requests, rate=rate, seconds=seconds), check)
+
+
+@dataclass(slots=True)
+class _Answer:
+    request: Request
+    since: float  # when it was sent, or should have been
+    status: int = BROKEN
+    body: bytes = b""
+    milliseconds: float = 0.0
+
+
+@dataclass
+class _Record:
+    answers: list[_Answer] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def _run(work: Coroutine[Any, Any, _Record], check: Check | None) -> Outcome:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        began = time.process_time()
+        record = runner.run(work)
+        outcome = Outcome(seconds=record.seconds, cpu_seconds=time.process_time() - began)
+    for answer in record.answers:
+        outcome.statuses[answer.status] += 1
+        outcome.wrong += check is not None and not check(answer.request, answer.status, answer.body)
+        if answer.status == 200:
+            outcome.latencies_ms.append(answer.milliseconds)
+        elif answer.status in (429, 503):
+            outcome.refusals_ms.append(answer.milliseconds)
     return outcome
 
 
-async def open_loop(url: str, requests: Iterator[Request], *, rate: float, seconds: float) -> Outcome:
-    """Start `rate` requests a second for `seconds`, each on its own time, over as many connections as that takes."""
-    outcome, idle, running = Outcome(), list[_Connection](), set[asyncio.Task[None]]()
+async def _closed(url: str, requests: Iterator[Request], *, clients: int, seconds: float) -> _Record:
+    record, busy, over = _Record(), clients, asyncio.Event()
+    began = time.perf_counter()
+    until = began + seconds
 
-    async def one(request: Request, planned: float) -> None:
-        connection = idle.pop() if idle else _Connection(url)
-        status, _ = await connection.exchange(request)
-        outcome.note(status, (time.perf_counter() - planned) * 1e3, right=True)
+    def answered(connection: _Connection, answer: _Answer) -> None:
+        nonlocal busy
+        record.answers.append(answer)
+        if (now := time.perf_counter()) < until:
+            connection.send(_Answer(next(requests), now))
+            return
+        connection.close()
+        busy -= 1
+        if not busy:
+            over.set()
+
+    connections = [_Connection(url, answered) for _ in range(clients)]
+    for connection in connections:
+        connection.send(_Answer(next(requests), time.perf_counter()))
+    await over.wait()
+    record.seconds = time.perf_counter() - began
+    return record
+
+
+async def _open(url: str, requests: Iterator[Request], *, rate: float, seconds: float) -> _Record:
+    record, idle, count, over = _Record(), list[_Connection](), int(rate * seconds), asyncio.Event()
+
+    def answered(connection: _Connection, answer: _Answer) -> None:
+        record.answers.append(answer)
         idle.append(connection)
+        if len(record.answers) == count:
+            over.set()
 
-    started = time.perf_counter()
-    for number in range(int(rate * seconds)):
-        planned = started + number / rate
+    began = time.perf_counter()
+    for number in range(count):
+        planned = began + number / rate
         if (wait := planned - time.perf_counter()) > 0:
             await asyncio.sleep(wait)
-        task = asyncio.create_task(one(next(requests), planned))
-        running.add(task)
-        task.add_done_callback(running.discard)
-    while running:
-        await asyncio.wait(running)
-    outcome.seconds = time.perf_counter() - started
+        connection = idle.pop() if idle else _Connection(url, answered)
+        connection.send(_Answer(next(requests), planned))
+    await over.wait()
+    record.seconds = time.perf_counter() - began
     for connection in idle:
         connection.close()
-    return outcome
+    return record
 
 
 def _quantile(values: list[float], q: float) -> float:
@@ -119,52 +178,70 @@ def _quantile(values: list[float], q: float) -> float:
 
 
 class _Connection(asyncio.Protocol):
-    """One kept connection that carries one request at a time. A connection that breaks counts as status 0."""
+    """One kept connection that carries one request at a time, and tells of each answer. It connects when it must."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, answered: "Callable[[_Connection, _Answer], None]") -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
-        self._authority = parts.netloc
+        self._answered = answered
         self._transport: asyncio.Transport | None = None
-        self._buffer = bytearray()
-        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._received = b""
+        self._waiting: _Answer | None = None
 
-    async def exchange(self, request: Request) -> tuple[int, bytes]:
-        """Send, and wait for the status and the body."""
-        loop = asyncio.get_running_loop()
-        if self._transport is None or self._transport.is_closing():
-            try:
-                self._transport, _ = await loop.create_connection(lambda: self, self._host, self._port)
-            except OSError:
-                return 0, b""
-        self._answer = loop.create_future()
-        self._transport.write(request.encode(self._authority))
-        return await self._answer
+    def send(self, answer: _Answer) -> None:
+        """Send the request whose answer this will be."""
+        self._waiting = answer
+        if self._transport is not None:
+            self._transport.write(answer.request.wire)
+        else:
+            self._connecting = asyncio.create_task(self._connect())
 
     def close(self) -> None:
         """Hang up."""
         if self._transport is not None:
             self._transport.close()
 
+    async def _connect(self) -> None:
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: self, self._host, self._port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            self._finish(BROKEN, b"")
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        assert self._waiting is not None
+        self._transport = transport
+        transport.write(self._waiting.request.wire)
+
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
+        if self._received:
+            data = self._received + data
+        end = data.find(b"\r\n\r\n")
+        if end < 0 or len(data) < end + 4 + (length := _body_length(data, end)):
+            self._received = data
             return
-        head = bytes(self._buffer[:end])
-        length = next(
-            (int(line[15:]) for line in head.split(b"\r\n") if line[:15].lower() == b"content-length:"),
-            0,
-        )
-        if len(self._buffer) < end + 4 + length:
-            return
-        body = bytes(self._buffer[end + 4 : end + 4 + length])
-        del self._buffer[: end + 4 + length]
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result((int(head[9:12]), body))
+        self._received = b""
+        self._finish(int(data[9:12]), data[end + 4 : end + 4 + length])
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
-        self._buffer.clear()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result((0, b""))
+        self._transport, self._received = None, b""
+        if self._waiting is not None:
+            self._finish(BROKEN, b"")
+
+    def _finish(self, status: int, body: bytes) -> None:
+        answer, self._waiting = self._waiting, None
+        assert answer is not None
+        answer.status, answer.body = status, body
+        answer.milliseconds = (time.perf_counter() - answer.since) * 1e3
+        self._answered(self, answer)
+
+
+def _body_length(data: bytes, end: int) -> int:
+    """What the head, which ends at `end`, says of the body's length."""
+    at = data.find(b"ontent-", 0, end)
+    while at >= 0:
+        if data[at + 7 : at + 14].lower() == b"length:":
+            return int(data[at + 14 : data.find(b"\r", at)])
+        at = data.find(b"ontent-", at + 1, end)
+    return 0

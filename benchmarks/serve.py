@@ -9,7 +9,6 @@ classification must be the one that the bare network gives, a face must be a who
 """
 
 import argparse
-import asyncio
 import io
 import itertools
 import json
@@ -68,7 +67,7 @@ def main() -> None:
                 _classifications(pictures),
                 clients=clients,
                 seconds=options.seconds,
-                check=_right_label(pictures),
+                check=_right_label,
                 against=bare["bare pipeline, classify 28x28 PNG"],
             )
         for clients in options.clients:
@@ -94,7 +93,7 @@ def _report(
     against: float,
 ) -> None:
     before = _coalescing(url)
-    outcome = asyncio.run(load.closed(url, requests, clients=clients, seconds=seconds, check=check))
+    outcome = load.closed(url, requests, clients=clients, seconds=seconds, check=check)
     after = _coalescing(url)
     batches = after["batches"] - before["batches"]
     mean = (after["images"] - before["images"]) / batches if batches else float("nan")
@@ -171,28 +170,24 @@ def _decode(file: bytes) -> np.ndarray:
 
 def _classifications(pictures: Pictures) -> Iterator[load.Request]:
     requests = [
-        load.Request(
-            "POST", "/v1/classify?top_k=1", file, (("Content-Type", "image/png"), ("X-Request-ID", str(number)))
+        load.Request.of(
+            "POST", "/v1/classify?top_k=1", body=file, headers=(("Content-Type", "image/png"),), expected=label
         )
-        for number, file in enumerate(pictures.files)
+        for file, label in zip(pictures.files, pictures.labels, strict=True)
     ]
     return itertools.cycle(requests)
 
 
-def _right_label(pictures: Pictures) -> load.Check:
-    def check(request: load.Request, status: int, body: bytes) -> bool:
-        if status != 200:
-            return status == 503
-        (result,) = json.loads(body)["results"]
-        position = int(dict(request.headers)["X-Request-ID"])
-        return bool(result["predictions"][0]["index"] == pictures.labels[position])
-
-    return check
+def _right_label(request: load.Request, status: int, body: bytes) -> bool:
+    if status != 200:
+        return status == 503
+    (result,) = json.loads(body)["results"]
+    return bool(result["predictions"][0]["index"] == request.expected)
 
 
 def _faces(run: int) -> Iterator[load.Request]:
     stamp = time.time_ns()
-    return (load.Request("GET", f"/v1/faces/{stamp}-{run}-{number}.png") for number in itertools.count())
+    return (load.Request.of("GET", f"/v1/faces/{stamp}-{run}-{number}.png") for number in itertools.count())
 
 
 def _is_face(_request: load.Request, status: int, body: bytes) -> bool:

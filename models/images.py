@@ -25,6 +25,10 @@ DEFAULT_QUALITY: Mapping[Format, int] = {"png": 100, "jpeg": 90, "webp": 90, "av
 XMP = "XML:com.adobe.xmp"
 """The metadata entry that is an XMP packet; the name is that of its chunk in a PNG."""
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SMALL_BYTES = 8192
+_SMALL_PIXELS = 64 * 64
+
 _MODES: Mapping[int, str] = {1: "L", 3: "RGB", 4: "RGBA"}
 _ORIENTATION = 0x0112  # the EXIF tag that says how the camera was held
 _DESCRIPTION = 0x010E  # the EXIF tag that carries text in formats without text chunks of their own
@@ -37,7 +41,6 @@ _UPRIGHT: Mapping[int, tuple[Image.Transpose, ...]] = {
     7: (Image.Transpose.TRANSVERSE,),
     8: (Image.Transpose.ROTATE_90,),
 }
-# What Pillow's decoders raise on damaged files, found by damaging files.
 # What Pillow raises on damaged pictures, found by damaging pictures; a RuntimeError is what its AVIF decoder says.
 _DAMAGE = (
     OSError,
@@ -84,6 +87,14 @@ def decode(data: bytes, *, size: int, channels: Literal[1, 3], max_pixels: int =
     except _DAMAGE as error:
         raise Undecodable("The picture cannot be decoded; the file may be cut short or damaged.") from error
     return image.tobytes()
+
+
+def is_small(data: bytes) -> bool:
+    """Whether `data` begins like a small PNG file, which takes less to decode than to hand to another thread."""
+    # A second header would count, too, and could make the picture large after all.
+    if len(data) > _SMALL_BYTES or data[:8] != _PNG or data[12:16] != b"IHDR" or data.count(b"IHDR") > 1:
+        return False
+    return int.from_bytes(data[16:20], "big") * int.from_bytes(data[20:24], "big") <= _SMALL_PIXELS
 
 
 def dimensions(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:

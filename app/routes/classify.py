@@ -107,8 +107,8 @@ async def classify(
     version = parts.catalog.resolve(upload.options.model, kind="classifier")
     pictures = await parts.codec.decode(upload.files, version)
     if not prefer.durable:
-        answer = await parts.classification.classify(version, pictures, upload.options, deadline=deadline, began=began)
-        return Response(answer.model_dump_json(), media_type="application/json")
+        text = await parts.classification.answer(version, pictures, upload.options, deadline=deadline, began=began)
+        return Response(text, media_type="application/json")
     job = await parts.durable.accept(
         kind="classify",
         queue=INFER_QUEUE,

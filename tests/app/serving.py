@@ -10,15 +10,19 @@ import json
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import kombu
 import redis
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
+from app.auth import admit_loopback
+from app.body import BodyRules
 from app.contract import broker, registry
 from app.contract.database import Database
 from app.contract.messages import (
@@ -41,6 +45,8 @@ from app.contract.messages import (
 )
 from app.contract.settings import Settings
 from app.contract.store import Store
+from app.gateway import Gateway
+from app.metrics import Metrics
 from models import images
 
 _BATCHES = {CLASSIFY_TASK: ClassifyBatch, GENERATE_TASK: GenerateBatch, SIMILAR_TASK: SimilarBatch}
@@ -201,8 +207,16 @@ def working(settings: Settings, **options: Any) -> Iterator[ProtocolWorker]:
         worker.stop()
 
 
+def gate(
+    app: Starlette, *, limit: int = 1_000_000, seconds: float = 10, paths: Mapping[str, int] | None = None
+) -> None:
+    """Put the gateway of a service without a key in front of `app`."""
+    app.state.parts = SimpleNamespace(metrics=Metrics())
+    app.add_middleware(Gateway, admit=admit_loopback, bodies=BodyRules(limit, seconds, paths or {}))
+
+
 @contextlib.contextmanager
-def listening(app: FastAPI) -> Iterator[str]:
+def listening(app: ASGIApp) -> Iterator[str]:
     """Serve `app` by uvicorn on a free port of loopback while the block runs; its address."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, daemon=True)

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from app import errors
 from app.contract.errors import BY_CODE, BadOption, Busy, Unauthenticated
 from app.contract.schemas.generate import GenerateRequest
-from app.request_ids import RequestIds
+from tests.app import serving
 
 
 def test_every_error_has_a_status_of_its_own() -> None:
@@ -54,8 +54,8 @@ def test_what_nobody_expected_is_told_without_its_inside(caplog: pytest.LogCaptu
         raise RuntimeError("a secret path: /etc/passwd")
 
     errors.install(app)
-    app.add_middleware(RequestIds)
-    answer = TestClient(app, raise_server_exceptions=False).get("/")
+    serving.gate(app)
+    answer = TestClient(app, base_url="http://localhost", raise_server_exceptions=False).get("/")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal")
     assert "secret" not in answer.text
     assert answer.headers["x-request-id"] == answer.json()["request_id"]

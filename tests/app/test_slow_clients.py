@@ -9,29 +9,28 @@ from collections.abc import Iterator
 import httpx
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
-from app import slow_clients
-from app.slow_clients import PatientProtocol, SlowBodies
+from app import body, slow_clients
+from app.slow_clients import PatientProtocol
+from tests.app import serving
 
 PATIENCE = 0.6
 
 
-async def _reads(_scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the number of bytes of the body."""
-    size, more = 0, True
-    while more:
-        message = await receive()
-        size += len(message.get("body", b""))
-        more = message.get("more_body", False)
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": str(size).encode()})
+async def length(request: Request) -> Response:
+    """Tells how long the body is."""
+    return PlainTextResponse(str(len(await request.body())))
 
 
 @pytest.fixture
 def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(slow_clients, "HEAD_SECONDS", PATIENCE)
-    application = SlowBodies(_reads, seconds=PATIENCE)
+    application = Starlette(routes=[Route("/", length, methods=["GET", "POST"])])
+    serving.gate(application, seconds=PATIENCE)
     server = uvicorn.Server(
         uvicorn.Config(application, port=0, http=PatientProtocol, lifespan="off", log_level="error")
     )
@@ -61,7 +60,7 @@ def until_closed(connection: socket.socket, *, drip: bytes = b"") -> tuple[float
     return time.monotonic() - began, said
 
 
-@pytest.mark.parametrize("head", [b"", b"POST / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+@pytest.mark.parametrize("head", [b"", b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
 def test_a_head_that_does_not_come_ends_the_connection(head: bytes, port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(head)
@@ -72,7 +71,7 @@ def test_a_head_that_does_not_come_ends_the_connection(head: bytes, port: int) -
 
 def test_a_body_that_stops_is_answered_and_ended(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nabc")
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\nabc")
         seconds, said = until_closed(connection, drip=b"a")
     assert 0.5 * PATIENCE < seconds < 5 * PATIENCE
     assert said.startswith(b"HTTP/1.1 408 ")
@@ -80,14 +79,14 @@ def test_a_body_that_stops_is_answered_and_ended(port: int) -> None:
 
 
 def test_a_long_body_that_keeps_coming_may_take_longer(port: int) -> None:
-    piece, pieces = b"x" * slow_clients.BYTES_IN_TIME, 5
+    piece, pieces = b"x" * body.BYTES_IN_TIME, 5
 
-    def body() -> Iterator[bytes]:
+    def keeps_coming() -> Iterator[bytes]:
         for _ in range(pieces):
             time.sleep(0.6 * PATIENCE)
             yield piece
 
-    answer = httpx.post(f"http://127.0.0.1:{port}/", content=body(), trust_env=False, timeout=30)
+    answer = httpx.post(f"http://127.0.0.1:{port}/", content=keeps_coming(), trust_env=False, timeout=30)
     assert answer.text == str(pieces * len(piece))
 
 
@@ -95,7 +94,7 @@ def test_slow_clients_do_not_hold_up_a_fast_one(port: int) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(100):
             slow = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-            slow.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nabc")
+            slow.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\nabc")
         began = time.monotonic()
         for _ in range(20):
             assert httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).text == "0"

@@ -68,15 +68,20 @@ class ClassifyResult(Told):
         explanation: Explanation | None,
     ) -> "ClassifyResult":
         """Rank the classes of one picture; equal probabilities keep the order of the labels."""
-        ranked = sorted(range(len(probabilities)), key=lambda index: (-probabilities[index], index))[:top_k]
-        predictions = [cls.prediction(probabilities, labels=labels, index=index) for index in ranked]
-        abstained = abstain_below is not None and probabilities[ranked[0]] < abstain_below
+        order = ranked(probabilities, top_k)
+        predictions = [cls.prediction(probabilities, labels=labels, index=index) for index in order]
+        abstained = abstain_below is not None and probabilities[order[0]] < abstain_below
         return cls(predictions=predictions, abstained=abstained, energy=round(energy, 4), explanation=explanation)
 
     @staticmethod
     def prediction(probabilities: Sequence[float], *, labels: Sequence[str], index: int) -> Prediction:
         """What is said of one class."""
         return Prediction(label=labels[index], index=index, probability=round(probabilities[index], 6))
+
+
+def ranked(probabilities: Sequence[float], top_k: int) -> list[int]:
+    """Positions of the `top_k` highest, the highest first; equal ones keep their order."""
+    return sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)[:top_k]
 
 
 class ClassifyResponse(Told):

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app.body_limit import BodyLimit
 from tests.app import serving
 
 LIMIT = 100_000
@@ -25,7 +24,7 @@ async def length(request: Request) -> Response:
 @pytest.fixture(scope="module")
 def service() -> Iterator[httpx.Client]:
     app = Starlette(routes=[Route(path, length, methods=["POST"]) for path in ("/", "/large")])
-    app.add_middleware(BodyLimit, limit=LIMIT, paths={"/large": 10 * LIMIT})
+    serving.gate(app, limit=LIMIT, paths={"/large": 10 * LIMIT})
     with serving.listening(app) as address, httpx.Client(base_url=address, trust_env=False) as client:
         yield client
 
