@@ -2,8 +2,9 @@
 #   docker build --target api    -t likeness-api .       the front: no torch, a few hundred MB
 #   docker build --target worker -t likeness-worker .    infer and train workers
 #
-# PyPI's torch for Linux brings CUDA. For workers without a GPU, pass the address of the index of PyTorch's CPU builds:
-#   docker build --target worker --build-arg EXTRA_INDEX_URL=... .
+# All packages are installed by hash from requirements/. PyPI's torch for Linux brings CUDA. For workers without a GPU, add
+#   --build-arg REQUIREMENTS=worker-cpu.txt --build-arg EXTRA_INDEX_URL=...
+# with the address of the index of PyTorch's CPU builds.
 
 FROM python:3.11-slim AS base
 ENV PYTHONDONTWRITEBYTECODE=1 \
@@ -13,31 +14,34 @@ ENV PYTHONDONTWRITEBYTECODE=1 \
     LIKENESS_LOG_FORMAT=json
 RUN useradd --system --uid 10001 --home-dir /var/lib/likeness --create-home likeness
 
-# Dependencies first and the code last, so that a change of code rebuilds in seconds.
-FROM base AS api-dependencies
+# The project's own wheel. What builds it is in no image.
+FROM base AS wheel
 WORKDIR /build
+COPY requirements/build.txt requirements/
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes --requirement requirements/build.txt
+COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY app app
+COPY worker worker
+COPY models models
+RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+# Dependencies first and the code last, so that a change of code rebuilds in seconds.
+FROM base AS api-build
 RUN python -m venv /opt/likeness
-COPY pyproject.toml constraints.txt README.md LICENSE NOTICE ./
-RUN mkdir app worker models \
-    && touch app/__init__.py worker/__init__.py models/__init__.py \
-    && pip install --no-cache-dir --constraint constraints.txt '.[video,marks,tracing]'
+COPY requirements/api.txt requirements/
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes --requirement requirements/api.txt
+COPY --from=wheel /build/dist dist
+RUN pip install --no-cache-dir --no-index --no-deps dist/*.whl
 
-FROM api-dependencies AS worker-dependencies
+FROM base AS worker-build
+ARG REQUIREMENTS=worker.txt
 ARG EXTRA_INDEX_URL=""
+RUN python -m venv /opt/likeness
+COPY requirements/${REQUIREMENTS} requirements/
 RUN PIP_EXTRA_INDEX_URL="$EXTRA_INDEX_URL" \
-    pip install --no-cache-dir --constraint constraints.txt '.[worker,train,video,marks,tracing]'
-
-FROM api-dependencies AS api-build
-COPY app app
-COPY worker worker
-COPY models models
-RUN pip install --no-cache-dir --no-deps --force-reinstall .
-
-FROM worker-dependencies AS worker-build
-COPY app app
-COPY worker worker
-COPY models models
-RUN pip install --no-cache-dir --no-deps --force-reinstall .
+    pip install --no-cache-dir --only-binary :all: --require-hashes --requirement "requirements/$REQUIREMENTS"
+COPY --from=wheel /build/dist dist
+RUN pip install --no-cache-dir --no-index --no-deps dist/*.whl
 
 FROM base AS api
 COPY --from=api-build /opt/likeness /opt/likeness

@@ -2,16 +2,21 @@
 # make install  everything that `make test` and `make lint` need, too
 # make test     the tests; ARGS="-k name" passes options to pytest
 # make lint     format, lint, types, import rules
-# make sbom     a bill of materials of what is installed, sbom.json; make licences lists licences; make audit asks the
-#               advisory database of Python about each package
+# make requirements CPU_WHEELS=...   requirements/*.txt, the hashed lists that the images install; CPU_WHEELS is where the CPU
+#               build of torch is found, a folder or an address, since PyPI has the one for CUDA
+# make sbom     a bill of materials of what is installed, sbom.json
+# make licences docs/licences.md, the licences of what the images hold
+# make audit    ask the advisory database of Python about each package; it fails where the database cannot be asked
 # make bench    speed of the running parts, printed beside this machine's limits
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 AUDIT := .venv-audit/bin
+COMPILE := $(AUDIT)/uv pip compile --quiet --constraint constraints.txt --generate-hashes --only-binary :all: --no-annotate --no-emit-index-url \
+	--custom-compile-command "make requirements" --python-version 3.11 --python-platform linux
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: up install test lint format bench sbom licences audit clean
+.PHONY: up install test lint format bench requirements sbom licences audit clean
 
 up: install
 	$(BIN)/likeness up $(ARGS)
@@ -34,14 +39,28 @@ format: install
 bench: install
 	$(BIN)/python benchmarks/serve.py $(ARGS)
 
+requirements: .venv-audit/ready
+	@[ -n "$(CPU_WHEELS)" ] || { echo "Say where the CPU build of torch is: CPU_WHEELS=FOLDER or ADDRESS."; exit 1; }
+	$(COMPILE) --extra video --extra marks --extra tracing pyproject.toml --output-file requirements/api.txt
+	$(COMPILE) --extra worker --extra train --extra video --extra marks --extra tracing pyproject.toml \
+		--output-file requirements/worker.txt
+	sed -n 's/^torch==.*/&+cpu/p' constraints.txt | $(COMPILE) --find-links $(CPU_WHEELS) --override - \
+		--extra worker --extra train --extra video --extra marks --extra tracing pyproject.toml \
+		--output-file requirements/worker-cpu.txt
+	$(COMPILE) --group build --output-file requirements/build.txt
+
 sbom: install .venv-audit/ready
 	$(AUDIT)/cyclonedx-py environment --output-reproducible --output-format JSON --output-file sbom.json $(BIN)/python
 
 licences: install .venv-audit/ready
-	$(AUDIT)/pip-licenses --python $(BIN)/python --from mixed --order license --format markdown
+	@{ echo '# Licences'; echo; \
+		echo 'What the images hold besides Likeness itself; `make licences` writes this page. With torch for CUDA come libraries'; \
+		echo 'under the licences of NVIDIA, which are not listed here. NOTICE names what is copied into the repository.'; echo; \
+		$(AUDIT)/pip-licenses --python $(BIN)/python --with-system --from mixed --order license --format markdown --packages \
+			$$(sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/worker-cpu.txt); } >docs/licences.md
 
 audit: .venv-audit/ready
-	$(AUDIT)/pip-audit --requirement constraints.txt --disable-pip --no-deps
+	$(AUDIT)/pip-audit --strict --requirement constraints.txt --disable-pip --no-deps
 
 clean:
 	rm -rf .venv .venv-audit sbom.json .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -65,5 +84,5 @@ clean:
 # The tools that look at an environment are not part of it.
 .venv-audit/ready:
 	"$(PYTHON)" -m venv .venv-audit
-	.venv-audit/bin/python -m pip --disable-pip-version-check install --quiet cyclonedx-bom==7.* pip-licenses==5.* pip-audit==2.*
+	.venv-audit/bin/python -m pip --disable-pip-version-check install --quiet cyclonedx-bom==7.* pip-licenses==5.* pip-audit==2.* uv==0.13.*
 	@touch $@
