@@ -4,7 +4,7 @@ import { h } from "./element.js";
 
 const TONES = {
   succeeded: "good", ready: "good", running: "busy", pausing: "busy", cancelling: "busy", checking: "busy", starting: "busy",
-  failed: "bad",
+  failed: "bad", busy: "busy",
 };
 const STEPS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto" });

@@ -1,6 +1,7 @@
 // <likeness-plot>: figures over the training pictures seen, as lines; with a readout, a log scale and a table.
 
 import { h, svg } from "./element.js";
+import { exact, short, words } from "./plot-figures.js";
 import { BOTTOM, HEIGHT, LEFT, RIGHT, TOP, nearest, scaled, thinned } from "./plot-scale.js";
 
 const MOST_ROWS = 200; // of the table; the CSV has all
@@ -143,26 +144,8 @@ export class Plot extends HTMLElement {
 
 customElements.define("likeness-plot", Plot);
 
-/** A figure's name in words. */
-export function words(name) {
-  return name.replaceAll("_", " ");
-}
-
-/** A figure with four digits that count. */
-export function exact(value) {
-  return value === 0 ? "0" : Math.abs(value) < 1e-4 || Math.abs(value) >= 1e6 ? value.toExponential(2) : `${Number(value.toPrecision(4))}`;
-}
-
 function line(points, at, { x, y }) {
   if (points.length === 1) return svg("circle", { class: `series-${at % 6}`, cx: x(points[0][0]), cy: y(points[0][1]), r: 4 });
   const d = points.map(([px, py], step) => `${step ? "L" : "M"}${x(px).toFixed(1)} ${y(py).toFixed(1)}`).join("");
   return svg("path", { class: `line series-${at % 6}`, d });
-}
-
-function short(value) {
-  const size = Math.abs(value);
-  if (size >= 1e6) return `${Number((value / 1e6).toPrecision(3))} M`;
-  if (size >= 1e4) return `${Number((value / 1e3).toPrecision(3))} k`;
-  if (size >= 1e3) return value.toLocaleString("en");
-  return size && size < 1e-3 ? value.toExponential(0) : `${Number(value.toPrecision(3))}`;
 }

@@ -2,7 +2,7 @@
 
 import { h } from "./element.js";
 import { count } from "./jobs-words.js";
-import { exact } from "./plot.js";
+import { exact } from "./plot-figures.js";
 
 /** Returns `{ element, add(data) }`; data is that of a `finding` event. */
 export function buildFindings() {

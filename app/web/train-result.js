@@ -3,11 +3,14 @@
 import { h } from "./element.js";
 import { brief, count } from "./jobs-words.js";
 import { buildTrial } from "./models-trial.js";
-import { exact } from "./plot.js";
+import { exact } from "./plot-figures.js";
 import { askJson } from "./service.js";
 import { complain, notice, quiet } from "./shell.js";
 
-const NAMES = { nll: "log loss", ece: "calibration error", count: "pictures held out" };
+const NAMES = {
+  nll: "log loss", ece: "calibration error", count: "pictures held out", frechet: "Fréchet distance", kernel: "kernel distance",
+  frechet_floor: "of real pictures",
+};
 
 /** Returns `{ element, show(job) }`; `changed` is called after a promotion. */
 export function buildResult({ kind, changed }) {
@@ -29,7 +32,7 @@ export function buildResult({ kind, changed }) {
       ? [{ ref: `${model.id}@${model.version}`, name: `in production now, ${brief(model.version)}` }] : [];
     const all = [...rival, ...mine];
     const told = JSON.stringify(all);
-    if (told !== offered && mine.length) trial.offer(all, { left: mine.at(-1).ref, right: rival[0]?.ref });
+    if (told !== offered && mine.length) trial.offer(all, { left: mine.at(-1).ref, right: rival[0]?.ref ?? (mine.length > 1 ? mine[0].ref : "") });
     offered = told;
   }
 
