@@ -124,7 +124,8 @@ def encode(
     if size is not None and size != max(width, height):
         scale = size / max(width, height)
         image = image.resize((max(1, round(width * scale)), max(1, round(height * scale))), Image.Resampling.LANCZOS)
-    text = dict(metadata or {})
+    # A mapping has no order, and one that was in a database has lost the order it was made in.
+    text = dict(sorted((metadata or {}).items()))
     described = {key: value for key, value in text.items() if key != XMP}
     hidden = {"exif": _exif(described)} | ({"xmp": text[XMP].encode()} if XMP in text else {})
     if quality is None:

@@ -19,8 +19,11 @@ def binaries() -> Path | None:
 
 
 @contextmanager
-def server(directory: Path) -> Iterator[str]:
-    """Run a server in `directory` and yield its SQLAlchemy URL. PostgreSQL refuses root, so root becomes `postgres`."""
+def server(directory: Path, *, listen: str = "", port: int = 5432) -> Iterator[str]:
+    """Run a server in `directory` and yield its SQLAlchemy URL. PostgreSQL refuses root, so root becomes `postgres`.
+
+    It listens on a private socket, and for whoever comes on the address `listen` when one is given.
+    """
     where = binaries()
     assert where is not None
     cluster, sockets = directory / "cluster", directory / "sockets"
@@ -33,10 +36,13 @@ def server(directory: Path) -> Iterator[str]:
         os.chown(sockets, account.pw_uid, account.pw_gid)
     quiet: dict[str, object] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": directory, **user}
     subprocess.run([where / "initdb", "-A", "trust", "-U", "postgres", "--no-sync", "-D", cluster], **quiet)
-    options = f"-c listen_addresses='' -c unix_socket_directories={sockets} -c fsync=off"
+    if listen:
+        with open(cluster / "pg_hba.conf", "a") as rules:
+            rules.write("host all all all trust\n")
+    options = f"-c listen_addresses='{listen}' -c port={port} -c unix_socket_directories={sockets} -c fsync=off"
     control = [where / "pg_ctl", "-D", cluster, "-w", "-l", directory / "log"]
     subprocess.run([*control, "-o", options, "start"], **quiet)
     try:
-        yield f"postgresql+psycopg://postgres@/postgres?host={sockets}"
+        yield f"postgresql+psycopg://postgres@/postgres?host={sockets}&port={port}"
     finally:
         subprocess.run([*control, "-m", "immediate", "stop"], **quiet)

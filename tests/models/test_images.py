@@ -122,10 +122,11 @@ def test_encoding_is_deterministic_and_can_be_read_back(format: images.Format) -
         "channels": 3,
         "format": format,
         "size": 48,
-        "metadata": {"Software": "Likeness"},
     }
-    first = images.encode(pixels, **options)  # type: ignore[arg-type]
-    assert images.encode(pixels, **options) == first  # type: ignore[arg-type]
+    told = {"Software": "Likeness", "Description": "drawn"}
+    first = images.encode(pixels, **options, metadata=told)  # type: ignore[arg-type]
+    turned = dict(reversed(told.items()))
+    assert images.encode(pixels, **options, metadata=turned) == first  # type: ignore[arg-type]
     again = Image.open(io.BytesIO(first))
     assert again.size == (48, 48)
     assert again.format == format.upper()
