@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 Precision = Literal["fp32", "bf16"]
 
@@ -34,6 +35,14 @@ class Place:
         flag = torch.tensor(float(stop), device=self.device)
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag > 0)
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """The rows [N, ...] of all processes, [world * N, ...], in the order of their ranks and without gradients."""
+        if self.world == 1:
+            return rows
+        parts = [torch.empty_like(rows) for _ in range(self.world)]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
 
     def autocast(self, precision: Precision) -> AbstractContextManager[None]:
         """Mixed precision around a forward pass; weights and optimiser stay in fp32. bf16 needs no loss scaling."""

@@ -76,7 +76,11 @@ class Trunk(nn.Module):
         size = (EMBEDDING_PIXELS, EMBEDDING_PIXELS)
         pictures = F.interpolate(pictures, size=size, mode="bicubic", antialias=True, align_corners=False).clamp(-1, 1)
         pictures = pictures.contiguous(memory_format=torch.channels_last)  # depthwise convolutions are slow otherwise
-        return F.relu6(self.head(self(pictures)[-1])).mean((2, 3))
+        return self.summary(self(pictures)[-1])
+
+    def summary(self, last: Tensor) -> Tensor:
+        """The pooled last layer [N, EMBEDDING_SIZE] of the last map."""
+        return F.relu6(self.head(last)).mean((2, 3))
 
 
 def load_trunk() -> Trunk:

@@ -44,6 +44,9 @@ class GanConfig:
     # At a weight of 1 the heads' gradient on a picture was 36 times the pixel judge's: faces like line drawings.
     feature_weight: float = _about(0.15, "of the hinge loss on frozen features", minimum=0)
     feature_pixels: int = _about(64, "side at which the frozen trunk looks", minimum=32)
+    energy_weight: float = _about(0.0, "of the energy distance on frozen features, which asks for variety", minimum=0)
+    energy_pixels: int = _about(128, "side at which it looks; the trunk names little in smaller pictures", minimum=32)
+    energy_pictures: int = _about(4, "of each step, over all devices, that it looks at", minimum=1)
     pixel_weight: float = _about(1.0, "of the relativistic loss on pixels", minimum=0)
     penalty: float = _about(1.5, "of R1 and R2 on the pixel judge", minimum=0)
     penalty_every: int = _about(8, "steps between penalties, each made that much stronger", minimum=1)

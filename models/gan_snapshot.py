@@ -69,7 +69,9 @@ def restore(run: "GanRun") -> None:
         raise ValueError(f"The run in {run.out.name} has other networks; use another folder.")
     run.images, run.seconds = meta["images"], meta["seconds"]
     for name, network in _networks(run).items():
-        restore_module(name, network, tensors)
+        # A run may go on with an energy distance that it began without.
+        if name != "energy" or "energy.fake" in tensors:
+            restore_module(name, network, tensors)
     for name, optimiser in _optimisers(run).items():
         rates = [group["lr"] for group in optimiser.param_groups]
         optimiser.load_state_dict(unflatten(tensors, meta[name]))
@@ -89,7 +91,13 @@ def measure_average_style(generator: Generator) -> None:
 
 
 def _networks(run: "GanRun") -> dict[str, nn.Module]:
-    return {"generator": run.generator, "average": run.average, "pixels": run.pixels, "features": run.features}
+    networks: dict[str, nn.Module] = {
+        "generator": run.generator,
+        "average": run.average,
+        "pixels": run.pixels,
+        "features": run.features,
+    }
+    return networks if run.energy is None else networks | {"energy": run.energy}
 
 
 def _optimisers(run: "GanRun") -> dict[str, torch.optim.Optimizer]:

@@ -24,6 +24,7 @@ from models import devices, gan_snapshot, latents, losses
 from models.augment import augment, mirror
 from models.data import Pictures
 from models.discriminator import FeatureDiscriminator, PixelDiscriminator
+from models.energy import KNOWN, EnergyDistance, describe
 from models.features import load_trunk
 from models.gan import Generator
 from models.gan_presets import GanConfig
@@ -74,6 +75,7 @@ class GanRun:
         self.pictures = pictures.part(kept)
         self.generator, self.pixels, self.features = _networks(config, place.device)
         self.average = deepcopy(self.generator).eval().requires_grad_(False)
+        self.energy = EnergyDistance().to(place.device) if config.energy_weight else None
         self.judges = [p for judge in (self.pixels, self.features) for p in judge.parameters() if p.requires_grad]
         betas = (0.0, config.beta2)
         self.generator_steps = torch.optim.Adam(self.generator.parameters(), lr=config.learning_rate, betas=betas)
@@ -82,7 +84,8 @@ class GanRun:
         self._order: tuple[int, Tensor] = (-1, torch.empty(0))
         few = self._real(torch.arange(min(STANDARDISED, len(self.pictures))))
         self.health = Health(few)
-        self.features.standardise(self.trunk(self._looked_at(few)))
+        self.features.standardise(self.trunk(self._looked_at(few, config.feature_pixels)))
+        self._matched = 0  # the side of the pictures that the energy distance matches
 
     def events(self, stop: Callable[[], bool]) -> Iterator[Event]:
         """Steps until the end or until told to stop, with what happened on the way."""
@@ -99,6 +102,8 @@ class GanRun:
                 self.seconds += passed
                 yield Progress(self.images, config.images, (self.images - first) / passed, self.seconds)
                 means = {name: total / steps for name, total in totals.items()}
+                if self.energy is not None:
+                    means["spread"] = self.energy.spread()
                 yield Metrics(self.images, means)
                 yield from self.health.check(self.images, means, self.draw(min(config.samples, 32)))
                 totals, steps, started, first = {}, 0, time.monotonic(), self.images
@@ -133,8 +138,9 @@ class GanRun:
         judged = augment(drawn, probability=config.augment, generator=generator)
         real, judged = (x.contiguous(memory_format=torch.channels_last) for x in (real, judged))
         with torch.no_grad():
-            real_maps = self.trunk(self._looked_at(real))
-        fake_maps = self.trunk(self._looked_at(judged))  # in fp32: bf16 is slower for its depthwise convolutions
+            real_maps = self.trunk(self._looked_at(real, config.feature_pixels))
+        # In fp32, because bf16 is slower for depthwise convolutions.
+        fake_maps = self.trunk(self._looked_at(judged, config.feature_pixels))
         with place.autocast(config.precision):
             real_pixels, fake_pixels = self.pixels(real, labels), self.pixels(judged, labels)
             real_features, fake_features = self.features(real_maps, labels), self.features(fake_maps, labels)
@@ -146,12 +152,20 @@ class GanRun:
         pixel_loss = losses.relativistic_generator(real_pixels, fake_pixels)
         feature_loss = losses.hinge_generator(fake_features)
         loss = config.pixel_weight * pixel_loss + config.feature_weight * feature_loss
+        values = {}
+        if self.energy is not None:
+            self._match(self.energy, size)
+            few = drawn[: max(1, config.energy_pictures // place.world)]
+            described = describe(self._looked_at(few, config.energy_pixels), self.trunk)
+            values["loss_energy"] = self.energy(described)
+            loss = loss + config.energy_weight * values["loss_energy"]
+            self.energy.remember(place.gather(described.detach()))
         (slope,) = torch.autograd.grad(loss, drawn)
         self.generator_steps.zero_grad(set_to_none=True)
         fake.backward(slope)
         for parameter, gradient in zip(self.judges, gradients, strict=True):
             parameter.grad = gradient
-        values = {
+        values |= {
             "loss_judges": judge_loss,
             "loss_pixels": pixel_loss,
             "loss_features": feature_loss,
@@ -198,12 +212,26 @@ class GanRun:
         """Training pictures, float [N, C, H, W] in [-1, 1] on the device."""
         return self.pictures.images[indices].to(self.place.device, torch.float32).div(127.5).sub(1)
 
-    def _looked_at(self, pictures: Tensor) -> Tensor:
-        """Pictures as the trunk looks at them: three channels, `feature_pixels` wide."""
-        side = self.config.feature_pixels
+    def _looked_at(self, pictures: Tensor, side: int) -> Tensor:
+        """Pictures as the trunk looks at them: three channels, `side` pixels wide."""
         if pictures.shape[-1] != side:
             pictures = F.interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)
         return pictures.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+    @torch.no_grad()
+    def _match(self, energy: EnergyDistance, size: int) -> None:
+        """Have the energy distance match real pictures of `size` pixels, which follow from the pictures alone."""
+        if self._matched == size:
+            return
+        count = min(KNOWN, len(self.pictures))
+        described = []
+        for chosen in (torch.arange(count) * len(self.pictures) // count).split(DRAWN_AT_ONCE):
+            real = _shrunk(self._real(chosen), size)
+            if self.config.mirror:
+                real[::2] = real[::2].flip(3)
+            described.append(describe(self._looked_at(real, self.config.energy_pixels), self.trunk))
+        energy.match(torch.cat(described))
+        self._matched = size
 
     def _penalise(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
         """Add the gradients of R1 and R2, in fp32, to those of the pixel judge; returns the penalty before its

@@ -47,7 +47,7 @@ def run(config: GanConfig, out: Path, *, resume: bool = False, stop: Callable[[]
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, precision: str):
-    config = replace(SMALL, precision=precision, start_size=8, grow_at=16)
+    config = replace(SMALL, precision=precision, start_size=8, grow_at=16, energy_weight=1.0, energy_pixels=32)
     run(config, tmp_path / "whole")
     asked = iter([False] * 3 + [True])
     run(config, tmp_path / "parts", stop=lambda: next(asked))
@@ -59,6 +59,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, precision: st
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     assert any(not torch.equal(stopped[name], parts[name]) for name in stopped)
+
+
+def test_a_run_may_go_on_with_an_energy_distance_that_it_began_without(tmp_path: Path):
+    run(replace(SMALL, images=16), tmp_path)
+    events = run(replace(SMALL, energy_weight=1.0, energy_pixels=32), tmp_path, resume=True)
+    figures = [e for e in events if isinstance(e, Metrics)]
+    assert all({"loss_energy", "spread"} <= e.values.keys() for e in figures)
+    assert "energy.fake" in load_state(tmp_path / gan_snapshot.STATE_FILE)[0]
 
 
 def test_a_run_killed_between_snapshots_goes_on_from_the_last_one(tmp_path: Path):

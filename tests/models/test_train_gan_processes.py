@@ -27,13 +27,17 @@ torch.set_num_threads(1)
 pixels = torch.randint(0, 256, (16, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 pictures = Pictures(images=pixels, labels=None, classes=(), names=tuple("abcdefghijklmnop"), digest="0" * 64)
 generator = GeneratorConfig(widths=(8, 8), latent_size=8, style_size=8)
-config = GanConfig(generator=generator, discriminator_widths=(8, 8), images=16, batch=4, feature_pixels=32, samples=2)
+short = dict(images=16, batch=4, feature_pixels=32, samples=2, energy_weight=1.0, energy_pixels=32)
+config = GanConfig(generator=generator, discriminator_widths=(8, 8), **short)
 run = train_gan.GanRun(config, pictures, out=Path(sys.argv[1]), place=devices.place())
 list(run.events(lambda: False))
 total = torch.cat([weight.detach().flatten() for weight in run.generator.parameters()])
 both = [torch.empty_like(total) for _ in range(2)]
 dist.all_gather(both, total)
 assert torch.equal(*both), "the processes differ"
+remembered = [torch.empty_like(run.energy.fake) for _ in range(2)]
+dist.all_gather(remembered, run.energy.fake)
+assert torch.equal(*remembered), "a process remembers its own pictures alone"
 (Path(sys.argv[1]) / f"done-{run.place.rank}").touch()
 dist.destroy_process_group()
 """
