@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pydantic
+import redis.exceptions
 import sqlalchemy.exc
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -133,6 +134,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(sqlalchemy.exc.OperationalError, _storage)
     app.add_exception_handler(StoreError, _storage)
+    app.add_exception_handler(redis.exceptions.RedisError, _broker)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -176,6 +178,11 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _storage(_request: Request, error: Exception) -> Response:
     _log.error("storage: %s", error)
     return response(errors.StorageUnavailable(retry_after=2))
+
+
+async def _broker(_request: Request, error: Exception) -> Response:
+    _log.warning("redis: %s", error)
+    return response(errors.BrokerUnavailable(retry_after=2))
 
 
 async def _unexpected(_request: Request, error: Exception) -> Response:

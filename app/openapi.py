@@ -60,15 +60,18 @@ _LIMITED = {
     "description": "`limit_reached`: A limit is reached. `queue_full`: Too many jobs wait.",
     "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
 }
+_FORBIDDEN = {"description": "`forbidden`: The key is not for this."}
 _SLOW = {"description": "`slow_body`: The body came too slowly."}
 
 
 def _correct(operation: dict[str, Any]) -> None:
     """Say of failures what is true here: problems, never FastAPI's own shape, and never plain JSON."""
     responses = operation["responses"]
-    # What stands in front of all routes: limits wherever a key is asked for, and patience wherever a body is read.
+    # What stands in front of all routes: scopes and limits wherever a key is asked for, and patience wherever a body is
+    # read.
     problem = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
     if "401" in responses:
+        responses.setdefault("403", {**_FORBIDDEN, **problem})
         responses.setdefault("429", {**_LIMITED, **problem})
     if "requestBody" in operation:
         responses.setdefault("408", {**_SLOW, **problem})

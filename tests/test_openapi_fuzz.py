@@ -1,25 +1,37 @@
-"""Whatever fits the OpenAPI document, or does not, is answered as the document says.
+"""Whatever fits the OpenAPI document, or does not, is answered as the document says: call by call, and in chains of
+calls in which one uses what an earlier one made.
 
-Runs against a real server with a real Redis and database; only the networks are pretended. More examples:
+Runs against a real server with a real Redis and database; only the networks are pretended. More of it, with the numbers
+of requests and statuses at the end:
 
-    FUZZ_EXAMPLES=200 pytest tests/test_openapi_fuzz.py
+    FUZZ_EXAMPLES=200 pytest -s tests/test_openapi_fuzz.py
 """
 
+import contextlib
 import os
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import GenerationMode, checks
+from schemathesis.core.transport import Response
+from schemathesis.generation.stateful import run_state_machine_as_test
 from schemathesis.specs.openapi import checks as openapi_checks
 
+from app import keys
+from app.contract.database import Database
 from app.contract.settings import Settings
 from app.main import create_app
 from tests.app import serving
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
+"""Cases of each operation, and a third as many chains of calls for each."""
+
+CHAIN_STEPS = 8
 
 CHECKS: list[Any] = [
     checks.not_a_server_error,
@@ -29,7 +41,42 @@ CHECKS: list[Any] = [
     openapi_checks.response_headers_conformance,
 ]
 
+EXPLORING = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    derandomize=EXAMPLES < 10,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate],
+)
+
 pytestmark = pytest.mark.timeout(30 + 60 * EXAMPLES)
+
+
+class Tally:
+    """What was asked and answered, and what was wrong about it: each fault once."""
+
+    def __init__(self) -> None:
+        self.statuses: Counter[int] = Counter()
+        self.operations: Counter[str] = Counter()
+        self.faults: dict[str, str] = {}
+
+    def judge(self, case: schemathesis.Case, response: Response, *more: Any, **options: Any) -> None:
+        """Count an answer, and keep what is wrong with it."""
+        self.statuses[response.status_code] += 1
+        self.operations[case.operation.label] += 1
+        try:
+            case.validate_response(response, checks=[*CHECKS, *more], **options)
+        except* Exception as group:
+            for fault in group.exceptions:
+                self.faults.setdefault(
+                    f"{case.operation.label} {response.status_code} {type(fault).__name__}", str(fault)
+                )
+
+    def told(self) -> str:
+        """The figures in a line."""
+        asked = self.statuses.total()
+        return f"{asked} requests to {len(self.operations)} operations: {dict(sorted(self.statuses.items()))}"
 
 
 @pytest.fixture(scope="module")
@@ -42,27 +89,62 @@ def address(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def test_every_answer_is_as_documented(address: str) -> None:
     document = schemathesis.openapi.from_url(f"{address}/openapi.json")
-    failures, asked, operations = [], 0, [found.ok() for found in document.get_all_operations()]
+    operations = [found.ok() for found in document.get_all_operations()]
+    tally = Tally()
     for operation in operations:
 
-        @settings(
-            max_examples=EXAMPLES,
-            deadline=None,
-            database=None,
-            derandomize=EXAMPLES < 10,
-            suppress_health_check=list(HealthCheck),
-            phases=[Phase.generate],
-        )
+        @EXPLORING
         @given(operation.as_strategy() | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
         def ask(case: schemathesis.Case) -> None:
-            nonlocal asked
-            asked += 1
-            case.call_and_validate(checks=CHECKS, timeout=20)
+            tally.judge(case, case.call(timeout=20))
 
-        try:
+        ask()
+    print(tally.told())
+    assert len(tally.operations) == len(operations) > 50
+    assert not tally.faults, "\n\n".join(f"{what}: {fault}" for what, fault in tally.faults.items())
+
+
+@pytest.mark.parametrize("scope", [None, "train", "predict"])
+def test_who_may_not_is_told_so_as_documented(
+    scope: Literal["train", "predict"] | None, redis_url: str, tmp_path: Path
+) -> None:
+    service = Settings(home=tmp_path, redis_url=redis_url, admin_key="a" * 40, interactive_deadline_seconds=5)
+    serving.publish(service)
+    headers = {"Authorization": f"Bearer {key(service, scope)}"} if scope else {}
+    tally = Tally()
+    with serving.working(service, name="guarded"), serving.listening(create_app(service)) as address:
+        for found in schemathesis.openapi.from_url(f"{address}/openapi.json").get_all_operations():
+
+            @settings(EXPLORING, max_examples=1)
+            @given(found.ok().as_strategy())
+            def ask(case: schemathesis.Case) -> None:
+                tally.judge(case, case.call(headers=headers, timeout=20))
+
             ask()
-        except* Exception as group:
-            failures += [f"{operation.label}: {failure}" for failure in group.exceptions]
-    print(f"{asked} requests")
-    assert asked >= len(operations) > 50
-    assert not failures, "\n\n".join(failures)
+    assert tally.statuses[403 if scope else 401] > 5
+    assert not tally.faults, "\n\n".join(f"{what}: {fault}" for what, fault in tally.faults.items())
+
+
+def key(service: Settings, scope: Literal["train", "predict"]) -> str:
+    """The secret of a new key."""
+    with contextlib.closing(Database(service.database)) as database, database.session() as session:
+        return keys.create(session, name=scope, scopes=[scope])[1]
+
+
+def test_chains_of_calls_are_answered_as_documented(address: str) -> None:
+    document = schemathesis.openapi.from_url(f"{address}/openapi.json")
+    document.analysis.inject_links()  # what one answer has that another call takes, found by name and shape
+    tally = Tally()
+
+    class Chain(document.as_state_machine()):  # type: ignore[misc]
+        def get_call_kwargs(self, case: schemathesis.Case) -> dict[str, Any]:
+            return {"timeout": 20}
+
+        def validate_response(self, response: Response, case: schemathesis.Case, *_: Any, **__: Any) -> None:
+            tally.judge(case, response, openapi_checks.use_after_free, recorder=self.recorder)
+
+    chains = max(10, EXAMPLES * len(document.analysis.dependency_graph.operations) // 3)
+    run_state_machine_as_test(Chain, settings=settings(EXPLORING, max_examples=chains, stateful_step_count=CHAIN_STEPS))
+    print(tally.told())
+    assert tally.statuses.total() >= chains
+    assert not tally.faults, "\n\n".join(f"{what}: {fault}" for what, fault in tally.faults.items())

@@ -10,7 +10,8 @@ import sqlalchemy.exc
 from fastapi import APIRouter, Response
 from obstore.exceptions import BaseError as StoreError
 
-from app.contract.errors import UnknownVersion
+from app import errors
+from app.contract.errors import BrokerUnavailable, Unauthenticated, UnknownVersion
 from app.contract.messages import INFER_QUEUE, PREFIX, TRAIN_QUEUE
 from app.contract.schemas.health import (
     Alive,
@@ -78,7 +79,12 @@ async def readiness(
     return Readiness(ready=ready, parts=parts)
 
 
-@router.get("/v1/status", operation_id="getStatus", summary="What the service is doing")
+@router.get(
+    "/v1/status",
+    operation_id="getStatus",
+    summary="What the service is doing",
+    responses=errors.declared(Unauthenticated, BrokerUnavailable),
+)
 async def status(
     client: RedisPart,
     catalog: CatalogPart,

@@ -31,6 +31,8 @@ def test_a_service_without_redis_lives_and_is_not_ready(tmp_path: Path) -> None:
         assert parts == {"redis": False, "database": True, "store": True, "models": True, "worker": False}
         busy = alone.get("/v1/faces/ada.png")
         assert (busy.status_code, busy.headers["retry-after"]) == (503, "2")
+        status = alone.get("/v1/status")
+        assert (status.status_code, status.json()["code"]) == (503, "broker_unavailable")
 
 
 def test_status_tells_what_is_going_on(client: TestClient) -> None:
