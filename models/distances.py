@@ -97,7 +97,9 @@ def frechet(a: Tensor, b: Tensor) -> float:
     mean_a, mean_b = a.mean(0), b.mean(0)
     # With A and B the centred sets over sqrt(N), the eigenvalues of S1 S2 are the squared singular values of A B^T.
     centred_a, centred_b = (a - mean_a) / len(a) ** 0.5, (b - mean_b) / len(b) ** 0.5
-    root = torch.linalg.svdvals(centred_a @ centred_b.T).sum()
+    # With A = Q R the singular values of A B^T are those of R B^T, which is smaller where pictures outnumber numbers.
+    tall_a, tall_b = (torch.linalg.qr(x, mode="r").R if len(x) > x.shape[1] else x for x in (centred_a, centred_b))
+    root = torch.linalg.svdvals(tall_a @ tall_b.T).sum()
     spread = centred_a.square().sum() + centred_b.square().sum() - 2 * root
     return float((mean_a - mean_b).square().sum() + spread)
 

@@ -1,5 +1,6 @@
 """A generator's distances from pictures that it was not trained on."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -9,35 +10,67 @@ from torch import Tensor
 
 from models import checkpoint, data, distances
 from models.features import load_trunk
+from models.gan import Generator
 from models.latents import seed_latents
 
 DRAWN = 10_000  # pictures, or as many as the test part has
+Draw = Callable[[int, int], Tensor]
 
 
-def evaluate(loaded: checkpoint.Checkpoint, folder: Path, *, count: int | None = None) -> dict[str, Any]:
+def evaluate(
+    loaded: checkpoint.Checkpoint,
+    folder: Path,
+    *,
+    count: int | None = None,
+    truncation: float | None = None,
+    wide: int = 0,
+    cache: Path | None = None,
+) -> dict[str, Any]:
     """Distances of untruncated pictures (seeds 0, 1, 2, ...) from the test part of the data, as JSON-able values.
 
-    `folder` is the data or holds it under the name in the checkpoint. Classes are drawn in turn.
+    `folder` is the data or holds it under the name in the checkpoint. Classes are drawn in turn. With `truncation` the
+    result holds those of truncated pictures as `truncated`; with `wide` it holds the Frechet distance of that many
+    from all training pictures as `wide`. `cache` is a folder that keeps the decoded pictures.
     """
     header = loaded.header
     own = folder / header.provenance.get("data", "")
     source = own if own.exists() else folder
     channels: Literal[1, 3] = 1 if header.input["channels"] == 1 else 3
     real, held_out = (
-        data.load(source, split=split, size=header.input["size"], channels=channels).images
+        data.load(source, split=split, size=header.input["size"], channels=channels, cache=cache).images
         for split in ("train", "test")
     )
     count = min(count or DRAWN, len(held_out))
-    network: Any = checkpoint.build(loaded)
-    latent_size, classes = header.network["latent_size"], header.network["classes"]
+    network = checkpoint.build(loaded)
+    assert isinstance(network, Generator)
+
+    trunk = load_trunk()
+    known, held_out = distances.embed(real, trunk), distances.embed(held_out[:count], trunk)
+    drawn = distances.embed_drawn(_draw(network), trunk, count=max(count, wide))
+    found = asdict(distances.report(drawn[:count], known, held_out))
+    if truncation is not None:
+        safer = distances.embed_drawn(_draw(network, truncation), trunk, count=count)
+        found["truncated"] = {"truncation": truncation, **asdict(distances.distances(safer, held_out))}
+    if wide:
+        found["wide"] = {
+            "count": wide,
+            "training": len(known),
+            "frechet": distances.frechet(drawn[:wide], known),
+            f"frechet_of_{count}": distances.frechet(drawn[:count], known),
+            f"floor_of_{count}": distances.frechet(held_out, known),
+        }
+    return found
+
+
+def _draw(network: Generator, truncation: float = 1.0) -> Draw:
+    """A function that draws uint8 pictures [stop - start, C, H, W] of the seeds start .. stop - 1."""
+    config = network.config
 
     @torch.no_grad()
     def draw(start: int, stop: int) -> Tensor:
-        latents = torch.from_numpy(seed_latents(range(start, stop), latent_size))
-        labels = torch.arange(start, stop) % classes if classes else None
-        return ((network.sample(latents, labels) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        z = torch.from_numpy(seed_latents(range(start, stop), config.latent_size))
+        labels = torch.arange(start, stop) % config.classes if config.classes else None
+        pictures = network.sample(z, labels, torch.full((stop - start,), truncation))
+        return ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
-    trunk = load_trunk()
-    drawn = distances.embed_drawn(draw, trunk, count=count)
-    report = distances.report(drawn, distances.embed(real, trunk), distances.embed(held_out[:count], trunk))
-    return asdict(report)
+    return draw

