@@ -1,13 +1,14 @@
 """A real Chromium for tests of pages. Without one they skip, and say so."""
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in ((390, 844), (1360, 900))]
 """Themes and screens in which every page is looked at."""
@@ -38,17 +39,27 @@ def running() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def watched(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
+def watched(browser: Browser, address: str, *, refusals: bool = False, **options: Any) -> Iterator[Page]:
     """A page of the service at `address`; the block fails when anything goes wrong in it, or it asks another origin.
 
-    `options` are those of a browser context, such as `color_scheme`.
+    Args:
+        browser: shows it.
+        address: where the service is.
+        refusals: whether the test makes the service refuse something, which a browser writes down as an error.
+        options: those of a browser context, such as `color_scheme`.
     """
     context = browser.new_context(**{"base_url": address, "viewport": {"width": 1360, "height": 900}, **options})
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     expect.set_options(timeout=PATIENCE_MS)
     wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+
+    def heard(message: ConsoleMessage) -> None:
+        refused = refusals and re.search(r"the server responded with a status of 4\d\d", message.text)
+        if message.type in ("error", "warning") and not refused:
+            wrong.append(message.text)
+
+    page.on("console", heard)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     own = (address, "blob:", "data:")
     page.on("request", lambda sent: None if sent.url.startswith(own) else wrong.append(sent.url))
@@ -57,6 +68,18 @@ def watched(browser: Browser, address: str, **options: Any) -> Iterator[Page]:
     finally:
         context.close()
     assert wrong == []
+
+
+@contextlib.contextmanager
+def looking(
+    browser: Browser, address: str, scheme: str, size: tuple[int, int], *, refusals: bool = False
+) -> Iterator[Page]:
+    """The same, in one of `LOOKS`. Nothing moves, because a picture of something half faded in looks like a fault."""
+    screen = {"width": size[0], "height": size[1]}
+    with watched(
+        browser, address, refusals=refusals, color_scheme=scheme, viewport=screen, reduced_motion="reduce"
+    ) as page:
+        yield page
 
 
 def everyone_can_use(page: Page) -> None:

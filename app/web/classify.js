@@ -1,100 +1,118 @@
-// A picture that is dropped, pasted or chosen, and what the classifier says of it.
+// The page /classify: pictures that are given, or drawn as samples, and what a classifier says of them.
 
-import { ask } from "./service.js";
+import { byId, h } from "./element.js";
+import { receiveFiles } from "./picture-file.js";
+import { PictureReading } from "./picture-reading.js";
+import { ask, askJson, show } from "./service.js";
+import { complain, notice, quiet, ready } from "./shell.js";
 
-const LARGEST = 1600; // pixels; a larger photo is reduced here, which saves the upload
+const AT_ONCE = 4; // questions under way; the service gathers them into batches
+const SAMPLE_SIZE = 112; // pixels
 
-/** Connect the drop zone; `elements` are those of the page. */
-export function buildClassify({ elements }) {
-  const { drop, text, file, picture, heat, classifier, explain, predictions, note } = elements;
-  let asked = new AbortController();
-  let current = null;
+const query = new URLSearchParams(location.search);
+const waiting = [];
+let running = 0;
 
-  const classify = async (blob) => {
-    current = blob;
-    asked.abort();
-    asked = new AbortController();
-    const { signal } = asked;
-    showPicture(picture, URL.createObjectURL(blob));
-    heat.hidden = true;
-    text.hidden = true;
-    note.textContent = "Looking …";
-    try {
-      const form = new FormData();
-      form.append("image", await reduced(blob), "picture");
-      form.append("explain", "true");
-      if (classifier.value) form.append("model", classifier.value);
-      const answer = await (await ask("/v1/classify", { method: "POST", body: form, signal })).json();
-      tell(answer);
-    } catch (problem) {
-      if (signal.aborted) return;
-      predictions.replaceChildren();
-      note.textContent = problem.message;
-    }
-  };
+byId("abstain").value = query.get("abstain") ?? 0.5;
+byId("explain").checked = query.get("explain") !== "false";
+tellAbstain();
 
-  const tell = ({ results: [result], model, timing }) => {
-    predictions.replaceChildren(...result.predictions.map(row));
-    requestAnimationFrame(() => predictions.classList.add("shown"));
-    note.textContent = `${model.slice(0, model.indexOf("@"))}, ${timing.total_ms.toFixed(0)} ms`;
-    if (result.explanation) {
-      heat.src = `data:${result.explanation.content_type};base64,${result.explanation.base64}`;
-      heat.alt = `Where the classifier looked to see ${result.predictions[0].label}`;
-      heat.hidden = false;
-    }
-  };
+receiveFiles({ input: byId("files"), box: byId("drop"), take });
+byId("abstain").addEventListener("input", tellAbstain);
+for (const name of ["abstain", "explain", "model"]) byId(name).addEventListener("change", changed);
+byId("clear").addEventListener("click", () => { byId("readings").replaceChildren(); tellCount(); });
+new MutationObserver(tellCount).observe(byId("readings"), { childList: true });
 
-  const take = (files) => {
-    const found = [...files].find((one) => one.type.startsWith("image/"));
-    if (found) classify(found);
-    else note.textContent = "That is not a picture.";
-  };
+ready();
+start().catch(complain);
 
-  file.addEventListener("change", () => { if (file.files.length) take(file.files); file.value = ""; });
-  explain.addEventListener("change", () => drop.classList.toggle("bare", !explain.checked));
-  classifier.addEventListener("change", () => current && classify(current));
-
-  // Anywhere on the page will do: a picture that misses the box would otherwise replace the page.
-  addEventListener("dragover", (event) => { event.preventDefault(); drop.classList.add("over"); });
-  addEventListener("dragleave", (event) => { if (!event.relatedTarget) drop.classList.remove("over"); });
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    drop.classList.remove("over");
-    take(event.dataTransfer.files);
-  });
-  addEventListener("paste", (event) => { if (event.clipboardData.files.length) take(event.clipboardData.files); });
+async function start() {
+  const { data } = await askJson("/v1/models");
+  const usable = (kind) => data.filter((model) => model.kind === kind && model.version);
+  const classifiers = usable("classifier");
+  const wanted = query.get("model") ?? "";
+  const names = classifiers.map(({ id }) => id);
+  // A link may name a version, or the checkpoint of a run, which are not listed.
+  if (wanted && !names.includes(wanted)) names.unshift(wanted);
+  byId("model").replaceChildren(...names.map((name) => new Option(name)));
+  const own = classifiers.find((model) => model.default)?.id ?? "";
+  byId("model").value = wanted || own || names[0];
+  byId("model").dataset.own = own;
+  byId("model-choice").hidden = names.length < 2;
+  await tellModel(usable("generator"));
+  byId("model").addEventListener("change", () => tellModel(usable("generator")).catch(complain));
 }
 
-function row({ label, probability }) {
-  const item = document.createElement("li");
-  const name = document.createElement("span");
-  const share = document.createElement("span");
-  const track = document.createElement("div");
-  const fill = document.createElement("div");
-  name.textContent = label;
-  share.className = "share";
-  share.textContent = `${(100 * probability).toFixed(1)} %`;
-  track.className = "track";
-  fill.className = "fill";
-  track.append(fill);
-  item.append(name, share, track);
-  requestAnimationFrame(() => requestAnimationFrame(() => fill.style.setProperty("--share", probability)));
-  return item;
+/** Say what the model knows, and offer samples where a generator draws the same classes. */
+async function tellModel(generators) {
+  const name = byId("model").value;
+  if (!name) return notice("There is no classifier yet. Train one, or import one.");
+  const { labels, versions } = await askJson(`/v1/models/${encodeURIComponent(name.split("@")[0])}`);
+  const known = labels.length ? labels : versions[0].labels;
+  const some = known.slice(0, 6).join(", ");
+  byId("about").textContent = `Drop some here, paste them, or choose files. ${name} knows ${some}${known.length > 6 ? " and more" : ""}.`;
+  const generator = generators.find((one) => one.labels.some((label) => known.includes(label)));
+  byId("samples").hidden = !generator;
+  if (!generator) return;
+  byId("samples-about").textContent = `${generator.id} draws them: no photograph of anything. Press one to see whether ${name} agrees.`;
+  const shared = generator.labels.filter((label) => known.includes(label));
+  byId("sample-list").replaceChildren(...shared.map((label) => sample(generator.id, label)));
 }
 
-function showPicture(image, url) {
-  image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
-  image.src = url;
-  image.alt = "The picture that was given";
-  image.hidden = false;
+function sample(model, label) {
+  const options = new URLSearchParams({ size: SAMPLE_SIZE, model, label });
+  const address = `/v1/faces/${encodeURIComponent(`a ${label}`)}.png?${options}`;
+  const image = h("img", { alt: "", width: SAMPLE_SIZE, height: SAMPLE_SIZE });
+  show(image, address).catch(complain);
+  const give = async () => add(await (await ask(address)).blob(), `Drawn as ${label}`);
+  return h("button", { type: "button", onclick: () => give().catch(complain) }, image, h("span", {}, label));
 }
 
-/** The picture itself, or a smaller one when it is larger than any network needs. */
-async function reduced(blob) {
-  const bitmap = await createImageBitmap(blob).catch(() => null);
-  if (!bitmap || Math.max(bitmap.width, bitmap.height) <= LARGEST) return blob;
-  const scale = LARGEST / Math.max(bitmap.width, bitmap.height);
-  const canvas = new OffscreenCanvas(Math.round(bitmap.width * scale), Math.round(bitmap.height * scale));
-  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-  return canvas.convertToBlob({ type: "image/jpeg", quality: 0.95 });
+function take(files) {
+  const pictures = files.filter(({ type }) => type.startsWith("image/"));
+  if (pictures.length < files.length) notice("Only pictures can be classified.", { tone: "bad" });
+  else quiet();
+  for (const file of pictures) add(file, file.name || "Pasted picture");
+}
+
+function add(blob, name) {
+  const reading = new PictureReading(blob, name);
+  byId("readings").prepend(reading);
+  reading.scrollIntoView({ block: "nearest" });
+  question(reading);
+}
+
+function changed() {
+  const told = {
+    model: byId("model").value === byId("model").dataset.own ? "" : byId("model").value,
+    abstain: Number(byId("abstain").value) === 0.5 ? "" : byId("abstain").value,
+    explain: byId("explain").checked ? "" : "false",
+  };
+  const next = new URLSearchParams(Object.entries(told).filter(([, value]) => value));
+  history.replaceState(null, "", next.size ? `?${next}` : location.pathname);
+  for (const reading of byId("readings").children) question(reading);
+}
+
+function question(reading) {
+  if (!waiting.includes(reading)) waiting.push(reading);
+  pump();
+}
+
+function pump() {
+  while (running < AT_ONCE && waiting.length) {
+    const reading = waiting.shift();
+    if (!reading.isConnected) continue;
+    running += 1;
+    const asked = { model: byId("model").value, explain: byId("explain").checked, abstain: byId("abstain").value };
+    reading.ask(asked).then((told) => { if (told) byId("told").textContent = told; }).finally(() => { running -= 1; pump(); });
+  }
+}
+
+function tellAbstain() {
+  const value = Number(byId("abstain").value);
+  byId("abstain-text").textContent = value ? `${Math.round(100 * value)} %` : "never";
+}
+
+function tellCount() {
+  byId("read").hidden = !byId("readings").children.length;
 }

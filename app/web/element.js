@@ -46,7 +46,7 @@ function filled(element, attributes, children) {
     if (typeof value === "function") element.addEventListener(name.slice(2), value);
     else if (given(value)) element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter(given));
+  element.append(...children.flat(Infinity).filter(given));
   return element;
 }
 

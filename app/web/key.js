@@ -10,11 +10,13 @@ export function key() {
   return sessionStorage.getItem(PLACE) ?? "";
 }
 
-/** Use `text` from now on, also for what waits for a key. */
+/** Use `text` from now on. Returns whether something waits for a key, and goes on with it. */
 export function use(text) {
+  const wanted = Boolean(wait);
   sessionStorage.setItem(PLACE, text);
   declined = false;
   settle(true);
+  return wanted;
 }
 
 /** Use no key any more. */

@@ -70,8 +70,8 @@ export class SignIn extends HTMLElement {
       return;
     }
     this.#dialog.close();
-    use(text);
-    this.dispatchEvent(new Event("signed-in", { bubbles: true }));
+    // What had been given up without a key begins again.
+    if (!use(text)) location.reload();
   }
 
   #refuse() {

@@ -1,0 +1,163 @@
+"""The page /keys, and how pages get a key: on a service that wants one."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from app.contract.settings import Settings
+from app.main import create_app
+from tests import browser as chromium
+from tests.app import serving
+
+pytestmark = pytest.mark.browser
+
+ADMIN = "the-secret-of-the-administrator"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory, api_redis: str, worker: serving.ProtocolWorker) -> Iterator[str]:
+    """The address of a service that wants a key."""
+    settings = serving.home_settings(tmp_path_factory.mktemp("guarded"), api_redis, admin_key=ADMIN)
+    serving.publish(settings)
+    with serving.listening(create_app(settings)) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser: Browser, guarded: str) -> Iterator[Page]:
+    with chromium.watched(browser, guarded, refusals=True) as page:
+        yield page
+
+
+def sign_in(page: Page, secret: str) -> None:
+    page.get_by_label("Key", exact=True).fill(secret)
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+
+
+def make(page: Page, name: str, *scopes: str) -> str:
+    """Make a key on the page; its secret."""
+    page.get_by_role("button", name="Make a key").click()
+    page.get_by_label("Name").fill(name)
+    for scope in scopes:
+        page.get_by_role("checkbox", name=re.compile(f"^{scope}")).check()
+    page.get_by_role("button", name="Make it").click()
+    secret = page.locator("#secret").inner_text()
+    page.get_by_role("button", name="I have it").click()
+    return secret
+
+
+def status(address: str, secret: str) -> int:
+    return httpx.get(f"{address}/v1/models", headers={"Authorization": f"Bearer {secret}"}).status_code
+
+
+def test_a_page_asks_for_a_key_once_and_keeps_it_for_the_tab_alone(page: Page) -> None:
+    page.goto("/?seed=grace")
+    sign_in(page, "guessed")
+    expect(page.get_by_role("dialog")).to_contain_text("The service does not know this key.")
+    sign_in(page, ADMIN)
+    expect(page.locator("#portrait[alt*=grace]")).to_be_visible()
+    expect(page.locator(".wall img.there").first).to_be_visible()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+    assert ADMIN not in page.url
+    assert page.evaluate("Object.keys(localStorage).length + document.cookie.length") == 0
+    page.reload()
+    expect(page.locator("#portrait[alt*=grace]")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_who_signs_in_not_now_is_asked_again_only_on_demand(page: Page) -> None:
+    page.goto("/classify")
+    page.get_by_role("button", name="Not now").click()
+    expect(page.locator("#notice")).to_contain_text("key")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, ADMIN)
+    expect(page.get_by_role("button", name="bright")).to_be_visible()
+
+
+def test_a_face_that_is_copied_is_signed_and_needs_no_key(page: Page, guarded: str) -> None:
+    page.goto("/?seed=ada")
+    sign_in(page, ADMIN)
+    expect(page.locator("#snippet")).to_contain_text("signature=")
+    address = re.search('src="([^"]+)"', page.locator("#snippet").inner_text())
+    assert address is not None
+    assert httpx.get(address[1].replace("&amp;", "&")).headers["content-type"] == "image/webp"
+    for name in ("Image", "Web component", "curl", "Python", "OpenAI client", "Link"):
+        page.get_by_role("tab", name=name).click()
+        assert ADMIN not in page.locator("#snippet").inner_text()
+
+
+def test_a_key_is_made_used_rotated_and_revoked(page: Page, guarded: str) -> None:
+    page.goto("/keys")
+    sign_in(page, ADMIN)
+    secret = make(page, "shop", "train")
+    assert status(guarded, secret) == 200
+    assert secret not in page.content()
+    card = page.get_by_role("listitem").filter(has_text="shop")
+    expect(card).to_contain_text("predict")
+    expect(card).to_contain_text("train")
+
+    card.get_by_role("button", name="Rotate").click()
+    page.get_by_label("The secret before ends").select_option("at once")
+    page.get_by_role("button", name="Rotate it").click()
+    rotated = page.locator("#secret").inner_text()
+    page.get_by_role("button", name="I have it").click()
+    assert (status(guarded, secret), status(guarded, rotated)) == (401, 200)
+
+    card.get_by_role("button", name="Use").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Nobody has asked for one.")
+    page.get_by_role("button", name="Done").click()
+
+    card.get_by_role("button", name="Revoke").click()
+    page.get_by_role("button", name="Revoke it").click()
+    expect(card).to_have_count(0)
+    page.get_by_label("Also those that have ended").check()
+    expect(page.get_by_role("listitem").filter(has_text="shop")).to_contain_text("revoked")
+    assert status(guarded, rotated) == 401
+
+
+def test_what_is_wrong_with_a_key_is_said_where_it_is_made(page: Page) -> None:
+    page.goto("/keys")
+    sign_in(page, ADMIN)
+    page.get_by_role("button", name="Make a key").click()
+    page.get_by_label("Name").fill("nothing")
+    page.get_by_role("checkbox", name=re.compile("^predict")).uncheck()
+    page.get_by_role("button", name="Make it").click()
+    expect(page.get_by_role("alert").filter(has_text="at least 1 item")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("listitem").filter(has_text="nothing")).to_have_count(0)
+
+
+def test_keys_are_for_administrators(page: Page) -> None:
+    page.goto("/keys")
+    sign_in(page, ADMIN)
+    secret = make(page, "drawing")
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, secret)
+    expect(page.locator("#notice")).to_contain_text("admin")
+
+
+@pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
+def test_everyone_can_use_it(browser: Browser, guarded: str, scheme: str, size: tuple[int, int]) -> None:
+    with chromium.looking(browser, guarded, scheme, size, refusals=True) as page:
+        page.goto("/keys")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        chromium.everyone_can_use(page)
+        sign_in(page, ADMIN)
+        make(page, f"{scheme} {size[0]}", "admin")
+        chromium.everyone_can_use(page)
+        page.get_by_role("button", name="Make a key").click()
+        chromium.everyone_can_use(page)
+
+
+def test_a_service_without_keys_says_so(browser: Browser, settings: Settings, worker: serving.ProtocolWorker) -> None:
+    with serving.listening(create_app(settings)) as address, chromium.watched(browser, address) as page:
+        page.goto("/keys")
+        expect(page.get_by_role("heading", name="Nobody needs a key here.")).to_be_visible()
+        expect(page.get_by_role("button", name="Sign in")).to_have_count(0)
