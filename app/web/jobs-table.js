@@ -22,7 +22,7 @@ export function buildJobs(query, changed) {
   const more = h("button", { type: "button", class: "button", hidden: true, onclick: () => { limit = Math.min(MOST, limit + STEP); again(); } }, "More");
   const heads = ["Job", "Status", "Progress", "Worker", "Accepted", "Took", ""];
   const table = h(
-    "div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "jobs-title" },
+    "div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "jobs-title" },
     h("table", { class: "jobs" }, h("thead", {}, h("tr", {}, heads.map((name) => (name ? h("th", { scope: "col" }, name) : h("td", {}))))), body),
   );
   const element = h(

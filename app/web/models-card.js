@@ -45,7 +45,7 @@ function table(lines) {
   const named = head.some(Boolean);
   const cell = (name, text, attributes = {}) => h(text ? name : "td", text ? attributes : {}, inline(text));
   return h(
-    "div", { class: "scroll", tabindex: 0, role: "region", "aria-label": named ? head.filter(Boolean).join(", ") : "Facts" },
+    "div", { class: "scroll", tabindex: 0, role: "group", "aria-label": named ? head.filter(Boolean).join(", ") : "Facts" },
     h(
       "table", {}, named ? h("thead", {}, h("tr", {}, head.map((text) => cell("th", text, { scope: "col" })))) : null,
       h("tbody", {}, rows.map(([first, ...rest]) => h("tr", {}, cell("th", first, { scope: "row" }), rest.map((text) => cell("td", text))))),

@@ -10,8 +10,8 @@ const LIKELIEST = 5;
 /**
  * A place to try versions of one kind. Returns `{ element, offer(candidates, { left, right }) }`.
  *
- * Candidates are `{ ref, name }`, such as `{ ref: "faces@sha256:…", name: "in production" }`. The choice of whoever
- * uses the page stays when more are offered; `left` and `right` are what is chosen at first.
+ * Candidates are `{ ref, name }`, such as `{ ref: "faces@sha256:…", name: "in production" }`. `left` and `right` are
+ * what is shown until whoever uses the page chooses otherwise, which then stays as more is offered.
  */
 export function buildTrial(kind) {
   let asked = new AbortController();
@@ -23,7 +23,7 @@ export function buildTrial(kind) {
   );
 
   function side(label) {
-    const select = h("select", { onchange: () => run() });
+    const select = h("select", { onchange: () => { select.dataset.chosen = "yes"; run(); } });
     const out = h("div", { class: "out" });
     return { select, out, element: h("div", { class: "stack" }, h("label", { class: "field" }, h("span", {}, label), select), out) };
   }
@@ -51,7 +51,7 @@ export function buildTrial(kind) {
     sides[1].select.replaceChildren(h("option", { value: "" }, "nothing"), ...options());
     const known = new Set(candidates.map(({ ref }) => ref));
     const first = [left ?? candidates.at(-1)?.ref ?? "", right];
-    for (const [at, { select }] of sides.entries()) select.value = known.has(before[at]) ? before[at] : first[at];
+    for (const [at, { select }] of sides.entries()) select.value = select.dataset.chosen && known.has(before[at]) ? before[at] : first[at];
     if (sides.some(({ select }, at) => select.value !== before[at])) run();
   }
 

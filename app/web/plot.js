@@ -49,7 +49,7 @@ export class Plot extends HTMLElement {
       this.#legend.replaceChildren(...this.#series.map(({ name }, at) => h("li", { class: `series-${at % 6}` }, words(name))));
     }
     // One line that is named as the plot is needs no legend.
-    this.#legend.hidden = this.#series.length < 2 && words(this.#series[0]?.name ?? "") === title.toLowerCase();
+    this.#legend.classList.toggle("needless", this.#series.length < 2 && words(this.#series[0]?.name ?? "") === title.toLowerCase());
     this.#logButton.hidden = !this.#series.every(({ points }) => points.every(([, y]) => y > 0));
     this.#later();
   }
@@ -78,7 +78,7 @@ export class Plot extends HTMLElement {
         svg("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, short(value)),
       )),
       ...columns.map((value) => svg(
-        "text", { class: "column", x: x(value), y: HEIGHT - 6, "text-anchor": value === columns[0] ? "start" : "middle" },
+        "text", { class: "column", x: x(value), y: HEIGHT - 6, "text-anchor": x(value) > width - 3 * RIGHT ? "end" : "middle" },
         short(value),
       )),
       ...this.#series.map(({ points }, at) => line(thinned(points, width), at, scale)),
@@ -135,7 +135,7 @@ export class Plot extends HTMLElement {
       found.map((points) => h("td", {}, points.has(moment) ? exact(points.get(moment)) : "")),
     ));
     const table = h(
-      "div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${this.#title.textContent}, as a table` },
+      "div", { class: "scroll", tabindex: 0, role: "group", "aria-label": `${this.#title.textContent}, as a table` },
       h("table", {}, h("thead", {}, head), h("tbody", {}, body)),
     );
     this.#table.replaceChildren(this.#table.firstChild, table);

@@ -57,7 +57,6 @@ export function buildPictures(chosen) {
     try {
       const name = list[0].name.replace(/(\.tar)?\.[a-z]+$/i, "").slice(0, 120);
       const sent = await upload(list, name, (share) => { bar.value = share; });
-      await fill();
       await look(sent);
     } catch (problem) {
       fail(problem);
@@ -75,6 +74,7 @@ export function buildPictures(chosen) {
 
   // Wait until a worker has looked the pictures through, and show what it found.
   async function look(dataset) {
+    await fill();
     known.value = dataset.id;
     if (dataset.status === "validating") {
       status.textContent = "Sent. A worker looks the pictures through …";
@@ -86,6 +86,7 @@ export function buildPictures(chosen) {
       if (signal.aborted) return;
       dataset = await askJson(`/v1/datasets/${dataset.id}`);
     }
+    await fill();
     bar.hidden = true;
     status.textContent = dataset.status === "ready" ? `${dataset.name}: ${count(dataset.images)} pictures are ready.` : "";
     shown.replaceChildren(...(dataset.status === "ready" ? found(dataset) : broken(dataset)));

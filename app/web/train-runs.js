@@ -15,7 +15,7 @@ export async function buildRuns() {
   return h(
     "section", { class: "stack", "aria-labelledby": "runs-title" }, h("h2", { id: "runs-title" }, "Trainings so far"),
     h(
-      "div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "runs-title" },
+      "div", { class: "scroll", tabindex: 0, role: "group", "aria-labelledby": "runs-title" },
       h(
         "table", {},
         h("thead", {}, h("tr", {}, ["Model", "Preset", "Status"].map((name) => h("th", { scope: "col" }, name)),

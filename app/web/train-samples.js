@@ -27,7 +27,7 @@ export class Samples extends HTMLElement {
   #empty = h("p", { class: "empty" }, "The first samples come as soon as it has learnt a little.");
   #content = h(
     "div", { class: "stack", hidden: true },
-    h("div", { class: "grid", tabindex: 0, role: "region", "aria-label": "Samples" }, this.#image),
+    h("div", { class: "grid", tabindex: 0, role: "group", "aria-label": "Samples" }, this.#image),
     h("div", { class: "scrubber" }, this.#play, this.#scrubber, this.#caption), h("div", { class: "row end" }, this.#save),
   );
 

@@ -1,0 +1,149 @@
+"""The page to train on: pictures in, a run followed as it learns, a version tried and put into production."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests import browser as chromium
+from tests.app.web import shapes
+from tests.running import Service
+
+pytestmark = [pytest.mark.browser, pytest.mark.service]
+
+LONG_MS = 120_000  # of training, on a machine that does other things, too
+
+
+@pytest.fixture(scope="module")
+def client(service: Service) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=service.base_url, timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def dataset(client: httpx.Client) -> str:
+    """The id of a data set of shapes that has been looked through."""
+    files = {"file": ("shapes.zip", shapes.archive(per_class=60))}
+    return str(client.post("/v1/datasets", files=files, headers={"Prefer": "wait=60"}).raise_for_status().json()["id"])
+
+
+def train(client: httpx.Client, dataset: str, *, preset: str = "pictures-tiny", **asked: Any) -> str:
+    """Start a training; its id."""
+    body = {"preset": preset, "dataset": dataset, "model": "page-shapes", **asked}
+    return str(client.post("/v1/training-jobs", json=body).raise_for_status().json()["id"])
+
+
+def state(page: Page) -> Any:
+    """Where the run on the page stands."""
+    return page.get_by_label("Where it stands").locator(".badge")
+
+
+def test_a_zip_becomes_a_model_that_tells_a_new_picture(page: Page) -> None:
+    page.goto("/train")
+    file = {"name": "my shapes.zip", "mimeType": "application/zip", "buffer": shapes.archive(per_class=60)}
+    page.locator("input[type=file]").set_input_files([file])
+    expect(page.get_by_text("180 pictures are ready")).to_be_visible()
+    expect(page.get_by_text("1 file is left out")).to_be_visible()
+    expect(page.get_by_alt_text("a row for each class")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"\?dataset=ds_"))
+
+    expect(page.get_by_role("radio", name="pictures-tiny", exact=False).first).to_be_checked()
+    expect(page.get_by_label("Name of the model")).to_have_value("my-shapes")
+    page.get_by_label("Budget in").select_option("images")
+    page.get_by_label("How long").fill("3000")
+    page.get_by_role("button", name="Start training").click()
+
+    page.wait_for_url(re.compile(r"\?job=job_"))
+    expect(state(page)).to_have_text("succeeded", timeout=LONG_MS)
+    loss = page.locator("likeness-plot").filter(has_text="Loss")
+    expect(loss.get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile(r"^Loss after 3,0\d\d pictures: loss 0\.\d")
+    )
+    page.get_by_role("button", name="Put into production").click()
+    expect(page.get_by_label("Result").get_by_text("in production", exact=True)).to_be_visible()
+
+    picture = {"name": "new.png", "mimeType": "image/png", "buffer": shapes.png("square", seed=7)}
+    page.get_by_label("Drop a picture to classify").set_input_files([picture])
+    expect(page.locator(".likely li").first).to_contain_text("square")
+
+
+def test_settings_that_are_not_valid_are_told_at_their_fields(browser: Browser, service: Service, dataset: str) -> None:
+    with chromium.watched(browser, service.base_url, refusals=True) as page:
+        page.goto(f"/train?dataset={dataset}")
+        expect(page.get_by_text("180 pictures are ready")).to_be_visible()
+        page.get_by_text("All settings").click()
+        batch, size = page.get_by_label("batch"), page.get_by_label("size", exact=True)
+        batch.fill("1")
+        size.fill("wide")
+        page.get_by_text("All settings").click()
+        page.get_by_role("button", name="Start training").click()
+        expect(page.get_by_text("1 is less than the minimum of 2")).to_be_visible()
+        expect(page.get_by_text("'wide' is not of type 'integer'")).to_be_visible()
+        expect(batch).to_have_attribute("aria-invalid", "true")
+        expect(batch).to_be_focused()
+
+
+def test_a_file_that_holds_no_pictures_is_told_so(page: Page) -> None:
+    page.goto("/train")
+    file = {"name": "letter.zip", "mimeType": "application/zip", "buffer": b"Dear Sir or Madam"}
+    page.locator("input[type=file]").set_input_files([file])
+    expect(page.locator(".step .error").first).to_contain_text(re.compile("zip|tar|picture"))
+    expect(page.get_by_role("button", name="Start training")).to_be_disabled()
+
+
+def test_what_a_training_would_cost_is_told_before_it_starts(page: Page, dataset: str) -> None:
+    page.goto(f"/train?dataset={dataset}&preset=pictures-tiny")
+    expect(page.get_by_role("button", name="What would it cost?")).to_be_enabled()
+    page.get_by_role("button", name="What would it cost?").click()
+    expect(page.locator(".price")).to_contain_text(re.compile(r"12,000 pictures at [\d,]+ a second on cpu: about \d+"))
+
+
+def test_a_run_can_be_paused_gone_on_with_and_cancelled(page: Page, client: httpx.Client, dataset: str) -> None:
+    page.goto(f"/train?job={train(client, dataset, budget={'images': 1_000_000})}")
+    expect(page.locator("likeness-plot").first).to_be_visible()
+    page.get_by_role("button", name="Pause").click()
+    expect(state(page)).to_have_text("paused")
+    page.get_by_role("button", name="Go on").click()
+    expect(state(page)).to_have_text("running")
+    page.get_by_role("button", name="Cancel").click()
+    expect(state(page)).to_have_text("cancelled")
+    expect(page.get_by_role("link", name="Train again")).to_be_visible()
+
+
+def test_a_generator_shows_its_samples_and_draws_before_it_has_ended(
+    page: Page, client: httpx.Client, dataset: str
+) -> None:
+    small = {"generator.classes": 3, "samples": 9, "sample_every": 32, "report_every": 32, "snapshot_every": 64}
+    job = train(client, dataset, preset="clothing-gan-tiny", model="page-drawn", settings=small)
+    page.goto(f"/train?job={job}")
+    scrubber = page.get_by_label("Moment of the training")
+    expect(scrubber).to_have_attribute("aria-valuetext", re.compile("after (9|1[0-9]{2}) pictures"), timeout=LONG_MS)
+    scrubber.fill("0")
+    expect(page.get_by_alt_text("Pictures of the same seeds after 32 training pictures")).to_be_visible()
+    expect(page.locator(".trial-faces img").first).to_have_js_property("naturalWidth", 160, timeout=LONG_MS)
+    page.get_by_role("button", name="Cancel").click()
+    expect(state(page)).to_have_text("cancelled")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Time-lapse", exact=True).click()
+    assert download.value.path().read_bytes()[8:12] == b"WEBP"
+
+
+@pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
+def test_everyone_can_use_it(
+    browser: Browser, service: Service, client: httpx.Client, dataset: str, scheme: str, size: tuple[int, int]
+) -> None:
+    runs = client.get("/v1/training-jobs").json()["data"]
+    viewport = {"width": size[0], "height": size[1]}
+    with chromium.watched(browser, service.base_url, color_scheme=scheme, viewport=viewport) as page:
+        page.goto(f"/train?dataset={dataset}")
+        expect(page.get_by_text("180 pictures are ready")).to_be_visible()
+        page.get_by_text("All settings").click()
+        chromium.everyone_can_use(page)
+        page.goto(f"/train?job={runs[0]['id']}")
+        expect(page.locator("likeness-plot").first).to_be_visible()
+        page.get_by_text("As a table").first.click()
+        page.get_by_text("What happened").click()
+        chromium.everyone_can_use(page)
