@@ -108,7 +108,10 @@ class Reporter:
 
     def _run(self) -> None:
         while True:
-            self._send(announce=False)
+            try:
+                self._send(announce=False)
+            except Exception:  # a worker that is never heard of again is lost to everybody, whatever it died of
+                _log.exception("cannot report")
             if self._stop.wait(EVERY_SECONDS):
                 return
 

@@ -1,5 +1,6 @@
 """A worker's reports: there from the start, every two seconds, and gone after an end in order."""
 
+import threading
 import time
 
 import redis
@@ -56,3 +57,26 @@ def test_every_start_is_another_boot(redis_url):
 def test_a_redis_that_is_away_is_no_failure(tmp_path):
     with redis.Redis(unix_socket_path=str(tmp_path / "none.sock")) as client, reporter(client, "r-3") as reporting:
         reporting.ready()
+
+
+def test_a_report_that_cannot_be_made_is_not_the_last_one(redis_url, monkeypatch):
+    monkeypatch.setattr("worker.reporter.EVERY_SECONDS", 0.02)
+    failing = threading.Event()
+    failing.set()
+
+    def loaded() -> tuple[str, ...]:
+        if failing.is_set():
+            raise AttributeError("another thread is importing torch")
+        return ("d",)
+
+    with (
+        redis.Redis.from_url(redis_url) as client,
+        Reporter(client, name="r-9", queue="infer", device="cpu", engine="onnx", loaded=loaded),
+    ):
+        time.sleep(0.1)
+        assert read(client, "r-9") is None
+        failing.clear()
+        until = time.monotonic() + 10
+        while read(client, "r-9") is None:
+            assert time.monotonic() < until
+            time.sleep(0.01)
