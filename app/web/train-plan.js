@@ -8,26 +8,33 @@ import { buildPresets } from "./train-presets.js";
 
 const SAID_ELSEWHERE = ["data", "images"]; // by the data set and by the budget
 
-/** Returns `{ element, use(dataset), pick(preset) }`; nothing can be started before a data set is there. */
-export function buildPlan(presets) {
+/**
+ * Returns `{ element, use(dataset), pick(preset) }`; nothing can be started before a data set is there.
+ *
+ * `chosen` is told of a preset that somebody picks.
+ */
+export function buildPlan(presets, chosen) {
   let dataset = null, preset = null, settings = null, picked = false;
+  let speed = null; // { rate, device } of what is chosen, once somebody has timed it
   const cards = buildPresets(presets, choose);
   const model = h("input", {
     id: "plan-model", required: true, maxlength: 64, pattern: "[a-z0-9][a-z0-9._\\-]*", autocomplete: "off", spellcheck: "false",
     "aria-describedby": "plan-model-hint plan-model-error",
   });
   const modelError = h("span", { id: "plan-model-error", class: "error" });
-  const amount = h("input", { id: "plan-amount", inputmode: "decimal", autocomplete: "off", "aria-describedby": "plan-amount-error" });
+  const amount = h("input", { id: "plan-amount", inputmode: "decimal", autocomplete: "off", "aria-describedby": "plan-amount-error", oninput: () => tell() });
   const amountError = h("span", { id: "plan-amount-error", class: "error" });
   const unit = h(
-    "select", { "aria-label": "Budget in", onchange: budget }, h("option", { value: "" }, "as the preset says"),
+    "select", { "aria-label": "Budget in", onchange: () => { budget(); tell(); } }, h("option", { value: "" }, "as the preset says"),
     h("option", { value: "images" }, "pictures"), h("option", { value: "minutes" }, "minutes"),
   );
   const promote = h(
     "select", { id: "plan-promote" }, h("option", { value: "never" }, "not by itself"),
     h("option", { value: "if_better" }, "if it is better than the one there"), h("option", { value: "always" }, "always"),
   );
-  const place = h("details", { class: "settings-part" }, h("summary", {}, "All settings"));
+  const place = h(
+    "details", { class: "settings-part", oninput: () => { speed = null; tell(); } }, h("summary", {}, "All settings"),
+  );
   const price = h("p", { class: "price", role: "status" });
   const error = h("p", { class: "error", role: "alert" });
   const costs = h("button", { type: "button", class: "button", onclick: estimate }, "What would it cost?");
@@ -47,13 +54,16 @@ export function buildPlan(presets) {
   ready();
   budget();
 
-  function choose(chosen) {
-    preset = chosen;
+  function choose(wanted, { byHand }) {
+    preset = wanted;
+    picked ||= byHand;
+    if (byHand) chosen(preset);
     settings = buildSettings(preset.settings, { without: SAID_ELSEWHERE });
     place.replaceChildren(place.firstChild, settings.element);
     budget();
     ready();
-    tell({ seconds: preset.cost?.seconds, rate: preset.cost?.images_per_second, device: preset.cost?.device, images: preset.images });
+    speed = preset.cost && { rate: preset.cost.images_per_second, device: preset.cost.device };
+    tell();
   }
 
   function budget() {
@@ -81,7 +91,8 @@ export function buildPlan(presets) {
     price.textContent = "A worker takes ten steps to see …";
     try {
       const plan = await askJson("/v1/training-jobs", { json: asked({ dry_run: true }) });
-      tell({ seconds: plan.seconds, rate: plan.images_per_second, device: plan.device, images: plan.images });
+      speed = plan.images_per_second && { rate: plan.images_per_second, device: plan.device };
+      tell({ asked: true });
     } catch (problem) {
       refuse(problem);
     }
@@ -105,9 +116,16 @@ export function buildPlan(presets) {
     }
   }
 
-  function tell({ seconds, rate, device, images }) {
-    if (seconds) price.textContent = `${count(images)} pictures at ${count(Math.round(rate))} a second on ${device}: about ${duration(seconds)}, then judging and publishing.`;
-    else price.textContent = images ? `${count(images)} pictures will be seen. Nobody has timed that here yet.` : "No worker is free to time it now.";
+  function tell({ asked: timed = false } = {}) {
+    if (!preset) return;
+    if (!speed) {
+      price.textContent = timed ? "No worker is free to time it now." : "Nobody has timed this here yet.";
+      return;
+    }
+    const { rate, device } = speed;
+    const images = unit.value === "minutes" ? 60 * rate * Number(amount.value) : unit.value ? Number(amount.value) : preset.images;
+    price.textContent = images > 0
+      ? `${count(Math.round(images))} pictures at ${count(Math.round(rate))} a second on ${device}: about ${duration(images / rate)}, then judging and publishing.` : "";
   }
 
   function clear() {

@@ -3,7 +3,11 @@
 import { h } from "./element.js";
 import { count, duration } from "./jobs-words.js";
 
-/** Cards for the presets; `chosen` is told of the one that is picked. Returns `{ element, pick(name), fit(dataset) }`. */
+/**
+ * Cards for the presets. `chosen` is told of the one that is picked, and whether somebody did so by hand.
+ *
+ * Returns `{ element, pick(name), fit(dataset) }`.
+ */
 export function buildPresets(presets, chosen) {
   const own = presets.filter(({ defaults }) => !defaults.data).sort((a, b) => weight(a) - weight(b));
   const others = presets.filter(({ defaults }) => defaults.data);
@@ -15,7 +19,7 @@ export function buildPresets(presets, chosen) {
 
   function card(preset) {
     const { name, kind, description, images, cost } = preset;
-    const input = h("input", { type: "radio", name: "preset", value: name, onchange: () => chosen(preset) });
+    const input = h("input", { type: "radio", name: "preset", value: name, onchange: () => chosen(preset, { byHand: true }) });
     const price = cost ? `about ${duration(cost.seconds)} on ${cost.device}` : "";
     return h(
       "label", { class: "preset" }, input,
@@ -30,7 +34,7 @@ export function buildPresets(presets, chosen) {
     input.checked = true;
     const part = input.closest("details");
     if (part) part.open = true;
-    chosen(presets.find((preset) => preset.name === name));
+    chosen(presets.find((preset) => preset.name === name), { byHand: false });
   }
 
   /** Pick the least of the presets that are made for pictures like these. */

@@ -34,6 +34,7 @@ export async function showRun(id) {
   const findings = buildFindings();
   const result = buildResult({ kind: preset.kind, changed: reread });
   const history = h("ol", { class: "history small" });
+  const settings = h("pre", { tabindex: 0 });
 
   document.title = `${job.model} · Train · Likeness`;
   byId("main").replaceChildren(
@@ -50,6 +51,7 @@ export async function showRun(id) {
     findings.element, result.element,
     h("div", { class: generator ? "columns" : "stack" }, generator ? samples : null, figures.element),
     h("details", { class: "card" }, h("summary", {}, "What happened"), history),
+    h("details", { class: "card" }, h("summary", {}, "All settings"), settings),
   );
   render();
   result.show(job);
@@ -60,6 +62,7 @@ export async function showRun(id) {
     if (type === "progress") job = { ...job, progress: data };
     if (type === "stage") job = { ...job, stage: data.stage };
     if (type === "metrics") figures.add(data);
+    if (type === "resolved") settings.textContent = JSON.stringify(data.settings, null, 2);
     if (type === "sample") samples.add(data.images);
     if (type === "finding") findings.add(data);
     if (type === "status" || type === "log") remember(data);

@@ -7,10 +7,11 @@ import { ask } from "./service.js";
 
 const FRAME_MS = 250;
 const LAST_FRAME_MS = 1500;
+const MOST_KEPT = 120; // pictures in memory
 
 export class Samples extends HTMLElement {
   #moments = []; // pictures seen, in order
-  #pictures = new Map(); // moment to the address of its picture in memory, or the promise of it
+  #pictures = new Map(); // moment to the promise of its picture's address in memory
   #newest = true; // whether the picture follows the training
   #timer = 0;
   #image = h("img", { alt: "" });
@@ -38,15 +39,14 @@ export class Samples extends HTMLElement {
 
   disconnectedCallback() {
     this.#pause();
-    for (const address of this.#pictures.values()) Promise.resolve(address).then(URL.revokeObjectURL, () => {});
-    this.#pictures.clear();
+    for (const moment of [...this.#pictures.keys()]) this.#forget(moment);
   }
 
   /** There are samples of this moment, in pictures seen. */
   add(images) {
     // A run that went back to a snapshot draws these moments again.
     this.#moments = [...this.#moments.filter((moment) => moment < images), images];
-    this.#pictures.delete(images);
+    this.#forget(images);
     this.#scrubber.max = this.#moments.length - 1;
     if (this.#newest && !this.#timer) this.#scrubber.value = this.#moments.length - 1;
     this.#empty.hidden = true;
@@ -69,8 +69,14 @@ export class Samples extends HTMLElement {
       const asked = ask(`${this.getAttribute("base")}/samples/${moment}.png`).then(async (answer) => URL.createObjectURL(await answer.blob()));
       asked.catch(() => this.#pictures.delete(moment));
       this.#pictures.set(moment, asked);
+      if (this.#pictures.size > MOST_KEPT) this.#forget(this.#pictures.keys().next().value);
     }
     return this.#pictures.get(moment);
+  }
+
+  #forget(moment) {
+    this.#pictures.get(moment)?.then(URL.revokeObjectURL, () => {});
+    this.#pictures.delete(moment);
   }
 
   #start() {

@@ -19,13 +19,19 @@ async function begin() {
     byId("main").append(h("p", { class: "empty" }, "No train worker has offered a preset yet. Start one with “likeness worker train”."));
     return;
   }
-  const plan = buildPlan(presets);
+  const plan = buildPlan(presets, (preset) => remember("preset", preset.name));
   const pictures = buildPictures((dataset) => {
     plan.use(dataset);
-    if (dataset) history.replaceState(null, "", `/train?dataset=${dataset.id}`);
+    if (dataset) remember("dataset", dataset.id);
   });
   byId("main").append(pictures.element, plan.element);
   if (query.has("preset")) plan.pick(query.get("preset"));
   if (query.has("dataset")) pictures.open(query.get("dataset"));
   byId("main").append((await buildRuns()) ?? "");
+}
+
+// The address says what is chosen, so that it can be kept and sent.
+function remember(name, value) {
+  query.set(name, value);
+  history.replaceState(null, "", `/train?${query}`);
 }
