@@ -257,5 +257,5 @@ def refuse_unsafe(settings: Settings, database: Database) -> None:
             f"{settings.host} can be reached from other machines, and no key is configured: set LIKENESS_ADMIN_KEY to "
             "a long random text, or LIKENESS_HOST to 127.0.0.1."
         )
-    if not database.at_head():
+    if not database.suffices():
         raise StartRefused("The database has not the schema of this version: run `likeness migrate` first.")

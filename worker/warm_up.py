@@ -18,7 +18,7 @@ def wait_for_schema(database: Database, *, every_seconds: float = 1.0) -> None:
     said = False
     while True:
         try:
-            if database.at_head():
+            if database.suffices():
                 return
             problem = "has another schema"
         except sqlalchemy.exc.OperationalError:

@@ -43,12 +43,17 @@ class Database:
             yield session
 
     def migrate(self, revision: str = "head") -> None:
-        """Bring the schema to `revision`. Several processes may do so at once: all but one wait."""
+        """Bring the schema to `revision`. Several processes may do so at once: all but one wait.
+
+        The schema of a newer version stays as it is when the head is asked for: this version works with it.
+        """
         from alembic import command  # 0.2 s that only this needs
 
         with self.engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(7217305)"))
+            if revision == "head" and _suffices(_revision(connection)):
+                return
             config = _alembic_config()
             config.attributes["connection"] = connection
             if _is_ahead(connection, config, revision):
@@ -56,10 +61,10 @@ class Database:
             else:
                 command.upgrade(config, revision)
 
-    def at_head(self) -> bool:
-        """Whether the schema is the one this code was written for."""
+    def suffices(self) -> bool:
+        """Whether the schema is the one this code was written for, or a newer version's, which only adds to it."""
         with self.engine.connect() as connection:
-            return _revision(connection) == head()
+            return _suffices(_revision(connection))
 
     def ping(self) -> None:
         """Raise `sqlalchemy.exc.SQLAlchemyError` unless the database answers."""
@@ -106,6 +111,10 @@ def _is_ahead(connection: sa.Connection, config: "Config", revision: str) -> boo
         return True
     scripts = ScriptDirectory.from_config(config)
     return any(script.revision == revision for script in scripts.iterate_revisions(current, "base"))
+
+
+def _suffices(revision: str | None) -> bool:
+    return revision is not None and revision >= head()  # both begin with four digits
 
 
 def _revision(connection: sa.Connection) -> str | None:

@@ -12,7 +12,7 @@ def test_an_empty_home_gets_a_schema_and_may_be_prepared_again(tmp_path: Path) -
     for _ in range(2):
         assert prepare(settings, checkpoints=tmp_path / "none") == []
     database = Database(settings.database)
-    assert database.at_head()
+    assert database.suffices()
     database.close()
 
 

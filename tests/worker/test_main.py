@@ -14,6 +14,7 @@ from app.contract import messages
 from app.contract.messages import Drawing
 from app.contract.settings import Settings
 from models import styles
+from tests import recorded
 from tests.worker import running, tiny
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1), dtype=np.uint8)
@@ -73,6 +74,22 @@ def test_a_generate_batch_is_answered_with_pixels(served, client, versions):
     assert reply.shape == (2, 16, 16, 3)
     client.generate(versions.generator, Drawing(seed="bob", label=styles.label_of("bob", 2)), batch="g2")
     assert body[768:] == client.reply("g2")[1]
+
+
+@pytest.mark.parametrize("more", [{}, recorded.FROM_THE_FUTURE], ids=["earlier", "later"])
+def test_messages_of_an_earlier_and_of_a_later_api_are_answered(served, client, versions, more):
+    now = {"sent_at": time.time(), "deadline": time.time() + 30, **more}
+    for kind, digest in (("classify", versions.classifier), ("generate", versions.generator)):
+        message = recorded.RECORDED["messages"][kind]
+        said = {**recorded.argument(message), "digest": digest, **now}
+        if kind == "classify":
+            client.redis.set(said["pixels"], PIXELS[:2].tobytes(), ex=60)
+        else:
+            said["drawings"] = [{**drawing, **more} for drawing in said["drawings"]]
+        client.redis.lpush(f"{messages.PREFIX}{messages.INFER_QUEUE}", recorded.with_argument(message, said))
+        got = client.redis.blpop([said["reply_to"]], timeout=30)
+        reply, _ = messages.unpack(got[1])
+        assert (reply.batch, reply.code) == (said["id"], None), reply.detail
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,36 @@
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from app.contract import database as module
+from app.contract import events, jobs
 from app.contract.database import Database
 from app.contract.tables import Base
+
+OLDEST = "0003"
+"""The schema of the oldest version that stands next to this one."""
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database whose schema a test may change."""
+    if request.param == "sqlite":
+        database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+    else:
+        server = sa.create_engine(request.getfixturevalue("postgres_url"), isolation_level="AUTOCOMMIT")
+        with server.connect() as connection:
+            connection.execute(sa.text("DROP DATABASE IF EXISTS own"))
+            connection.execute(sa.text("CREATE DATABASE own"))
+        server.dispose()
+        database = Database(server.url.set(database="own").render_as_string(hide_password=False))
+    database.migrate()
+    yield database
+    database.close()
 
 
 def test_migrations_and_tables_say_the_same(database: Database) -> None:
@@ -16,15 +39,36 @@ def test_migrations_and_tables_say_the_same(database: Database) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_migrations_go_down_to_nothing_and_up_again(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    database.migrate()
-    database.migrate("base")
-    assert set(sa.inspect(database.engine).get_table_names()) <= {"alembic_version"}
-    assert not database.at_head()
-    database.migrate()
-    assert database.at_head()
-    database.close()
+def test_migrations_go_down_to_nothing_and_up_again(own: Database) -> None:
+    own.migrate("base")
+    assert set(sa.inspect(own.engine).get_table_names()) <= {"alembic_version"}
+    assert not own.suffices()
+    own.migrate()
+    assert own.suffices()
+
+
+def test_jobs_and_their_events_survive_the_way_back_and_forth(own: Database) -> None:
+    with own.session() as session:
+        job = jobs.create(session, kind="generate", queue="infer", request={})
+    own.migrate(OLDEST)
+    assert not own.suffices()
+    own.migrate()
+    with own.session() as session:
+        found = jobs.get(session, job.id)
+        assert found is not None
+        assert found.model_dump() == job.model_dump()
+        assert [event.type for event in events.page(session, job.id)] == ["status"]
+
+
+def test_a_newer_versions_schema_suffices_and_stays(own: Database) -> None:
+    with own.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN of_the_next_version VARCHAR(8)"))
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    assert own.suffices()
+    own.migrate()
+    with own.session() as session:
+        job = jobs.create(session, kind="generate", queue="infer", request={})
+        assert jobs.get(session, job.id) == job
 
 
 def test_the_head_is_the_one_that_alembic_sees() -> None:
