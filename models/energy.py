@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from models.features import EMBEDDING_SIZE, STAGE_CHANNELS, Trunk
 
-REMEMBERED = 512  # generated pictures; a generator moves little within that many
+REMEMBERED = 256  # generated pictures: more would come from another generator, whose drift would pass for variety
 KNOWN = 2048  # real pictures
 GRID = 2  # fine maps are pooled to 2 x 2, so that hair above and hair below are two things
 LENGTHS = (*(channels * GRID**2 for channels in STAGE_CHANNELS[:-1]), EMBEDDING_SIZE)

@@ -8,6 +8,8 @@ from typing import Any
 from models import devices
 from models.gan import GeneratorConfig
 
+COOLEST = 0.1  # of the learning rates is left at the end, so that a run that goes on with more pictures still learns
+
 
 def _about(default: Any, description: str, **limits: float) -> Any:
     return field(default=default, metadata={"description": description, **limits})
@@ -40,6 +42,8 @@ class GanConfig:
 
     learning_rate: float = _about(3e-4, "of the generator", minimum=0)
     judge_learning_rate: float = _about(6e-4, "of both judges, which a faster generator would outrun", minimum=0)
+    # Steps of one size go on shaking the generator, and the average of shaken weights draws less varied pictures.
+    cooling: float = _about(0.25, "share of the pictures, the last, over which both rates fall", minimum=0, maximum=1)
     beta2: float = _about(0.99, "of Adam, whose beta1 is 0", minimum=0, maximum=1)
     # At a weight of 1 the heads' gradient on a picture was 36 times the pixel judge's: faces like line drawings.
     feature_weight: float = _about(0.15, "of the hinge loss on frozen features", minimum=0)
@@ -68,6 +72,11 @@ class GanConfig:
     def channels(self) -> int:
         return self.generator.channels
 
+    def heat_at(self, images: int) -> float:
+        """What both learning rates are multiplied by after `images` pictures: 1, and at last `COOLEST`."""
+        left = max(self.images - images, 0) / self.images
+        return COOLEST + (1 - COOLEST) * min(1.0, left / self.cooling) if self.cooling else 1.0
+
     def size_at(self, images: int) -> int:
         """The side that is trained after `images` pictures."""
         return self.start_size if self.start_size and images < self.grow_at else self.size
@@ -89,6 +98,15 @@ _FACES = GanConfig(
     grow_at=40_000,
     keep_sharp=0.85,
     keep_typical=0.9,
+    images=345_000,
+    # The bundled faces came to these weights and rates step by step; their card tells when each of them changed.
+    learning_rate=2e-4,
+    judge_learning_rate=4e-4,
+    feature_weight=0.08,
+    energy_weight=6.0,
+    energy_pictures=8,
+    penalty=0.4,
+    penalty_every=16,
 )
 
 _CLOTHING = GanConfig(

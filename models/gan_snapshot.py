@@ -73,10 +73,7 @@ def restore(run: "GanRun") -> None:
         if name != "energy" or "energy.fake" in tensors:
             restore_module(name, network, tensors)
     for name, optimiser in _optimisers(run).items():
-        rates = [group["lr"] for group in optimiser.param_groups]
         optimiser.load_state_dict(unflatten(tensors, meta[name]))
-        for group, rate in zip(optimiser.param_groups, rates, strict=True):
-            group["lr"] = rate  # as configured now, not as it was
 
 
 @torch.no_grad()

