@@ -215,12 +215,11 @@ def look_for_leftovers(service: Service, tally: Tally, *, before: int) -> None:
             if not lasting and len(processes(service.home)) <= before:
                 break
             time.sleep(1)
-        # What a killed worker had taken and not begun: the broker puts it back after its visibility timeout of ten
-        # minutes, when the batch is stale and the job was sent again. So one a kill at most, and two keys for all.
+        # What a worker had taken, and could not say so before it or Redis was killed: the broker puts it back after its
+        # visibility timeout of ten minutes, when the batch is stale and the job was sent again. One a deed at most.
         taken = client.hlen("likeness:unacked")
-    kills = sum(number for what, number in tally.mischief.items() if what in ("killed infer", "killed train"))
-    if taken > kills:
-        tally.wrong.append(f"{taken} messages are neither done nor in a queue, and {kills} workers were killed")
+    if taken > (deeds := tally.mischief.total()):
+        tally.wrong.append(f"{taken} messages are neither done nor in a queue after {deeds} deeds")
     if lasting:
         tally.wrong.append(f"{len(lasting)} keys stay in Redis, such as {lasting[0]}")
     if (now := len(processes(service.home))) > before:
