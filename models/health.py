@@ -11,6 +11,7 @@ from models.progress import Finding
 
 QUIET_UNTIL = 20_000  # pictures: before, every run looks collapsed and every judge wins
 LEAST_VARIETY = 0.55  # of the real pictures' variety
+LEAST_SPREAD = 0.85  # of the real pictures' in the trunk's space; faces of a dozen kinds had 0.8
 MOST_PIXEL_LOSS = 6.0  # a generator loss this high means that the pixel judge is certain
 MOST_FEATURE_MARGIN = 3.0  # hinge has no gradient left beyond a margin of 2
 
@@ -43,6 +44,14 @@ class Health:
                 value=share,
                 threshold=LEAST_VARIETY,
                 suggestion="The samples look alike. Raise pixel_weight or penalty, or lower feature_weight.",
+            )
+        if means.get("spread", 1.0) < LEAST_SPREAD:  # told by runs with an energy distance alone
+            yield Finding(
+                images=images,
+                code="narrow",
+                value=means["spread"],
+                threshold=LEAST_SPREAD,
+                suggestion="Fewer looks are drawn than there are. Raise energy_weight or energy_pictures.",
             )
         if means["loss_pixels"] > MOST_PIXEL_LOSS:
             yield Finding(

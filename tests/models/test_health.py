@@ -27,6 +27,11 @@ def test_samples_that_look_alike_are_a_collapse():
     assert codes(FINE, noise(1).expand(32, -1, -1, -1)) == ["collapse"]
 
 
+def test_pictures_nearer_to_each_other_than_real_ones_are_narrow():
+    assert codes({**FINE, "spread": 0.7}, noise(32)) == ["narrow"]
+    assert codes({**FINE, "spread": 1.0}, noise(32)) == []
+
+
 def test_a_number_that_is_none_is_found_and_nothing_else_is_judged():
     assert codes({**FINE, "loss_pixels": float("nan")}, noise(1).expand(32, -1, -1, -1)) == ["not_finite"]
 
