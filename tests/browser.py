@@ -3,7 +3,7 @@
 import contextlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +14,9 @@ LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in ((390, 844),
 """Themes and screens in which every page is looked at."""
 
 PATIENCE_MS = 30_000
+
+Keep = Callable[[Page, str], None]
+"""Keeps a picture of a page under a name, where somebody wants pictures."""
 
 FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage"]
 

@@ -1,6 +1,7 @@
 // Draws the HTTP interface from /openapi.json, with a command to try for each address.
 
 import { ask } from "./service.js";
+import "./shell.js";
 
 const $ = (id) => document.getElementById(id);
 const document_ = await (await ask("/openapi.json")).json();

@@ -206,7 +206,7 @@ def test_another_generator_brings_its_own_classes_and_directions(page: Page) -> 
 @pytest.mark.parametrize("query", ["", "?seed=ada&to=mei&edits=age:1"])
 @pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
 def test_everyone_can_use_it(
-    browser: Browser, service: Service, query: str, scheme: str, size: tuple[int, int]
+    browser: Browser, service: Service, query: str, scheme: str, size: tuple[int, int], keep: chromium.Keep
 ) -> None:
     with chromium.looking(browser, service.base_url, scheme, size) as page:
         page.goto(f"/{query}")
@@ -214,3 +214,4 @@ def test_everyone_can_use_it(
         expect(page.get_by_role("slider")).not_to_have_count(0)
         expect(page.locator(DRAWN).first).to_be_attached()
         chromium.everyone_can_use(page)
+        keep(page, f"{'walk' if query else 'faces'}-{scheme}-{size[0]}")

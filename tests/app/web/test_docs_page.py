@@ -1,0 +1,25 @@
+"""The page of the HTTP interface."""
+
+import pytest
+from fastapi.testclient import TestClient
+from playwright.sync_api import Browser, Page, expect
+
+from tests import browser as chromium
+from tests.running import Service
+
+pytestmark = [pytest.mark.browser, pytest.mark.service]
+
+
+def test_the_interface_is_drawn_from_its_own_description(page: Page, client: TestClient) -> None:
+    page.goto("/docs")
+    described = sum(len(operations) for operations in client.get("/openapi.json").json()["paths"].values())
+    expect(page.locator(".operation")).to_have_count(described)
+    expect(page.locator("#generate")).to_contain_text("curl http://127.0.0.1")
+
+
+@pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
+def test_everyone_can_use_it(browser: Browser, service: Service, scheme: str, size: tuple[int, int]) -> None:
+    with chromium.looking(browser, service.base_url, scheme, size) as page:
+        page.goto("/docs")
+        expect(page.locator(".operation").first).to_be_visible()
+        chromium.everyone_can_use(page)
