@@ -1,5 +1,6 @@
 // One version of a model: its figures, where it comes from, and what can be done with it.
 
+import { askInDialog } from "./dialog.js";
 import { h, icon } from "./element.js";
 import { ago, brief, bytes, count } from "./jobs-words.js";
 import { save } from "./models-files.js";
@@ -42,11 +43,6 @@ export function buildVersion(model, version, changed) {
       const element = h("button", { type: "button", class: `button small ${look}`, onclick: () => act(element) }, text);
       return element;
     };
-    const remove = button("Remove for good", "danger", (element) => move(element, "", async () => {
-      await ask(`${address}/versions/${id}`, { method: "DELETE" });
-      await changed({ gone: true });
-    }));
-    remove.hidden = true;
     return [
       aliases.includes("production") ? null : button(older ? "Roll back to it" : "Put into production", "primary", (element) => move(
         element, "A serving worker tries it first …", async () => {
@@ -56,8 +52,17 @@ export function buildVersion(model, version, changed) {
       )),
       button([icon("download", 16), "safetensors"], "", () => save(`${files}safetensors`, `${model.id}.safetensors`)),
       button([icon("download", 16), "ONNX"], "", () => save(`${files}onnx`, `${model.id}.onnx`)),
-      button([icon("trash", 16), "Remove"], "quiet", (element) => { element.hidden = true; remove.hidden = false; remove.focus(); }), remove,
+      button([icon("trash", 16), "Remove"], "quiet", remove),
     ];
+  }
+
+  async function remove() {
+    const gone = await askInDialog({
+      title: `Remove version ${brief(id)}?`,
+      content: h("p", {}, `It is gone for good${model.versions.length === 1 ? ", and the model with it" : ""}.`),
+      action: "Remove", danger: true, act: () => ask(`${address}/versions/${id}`, { method: "DELETE" }),
+    });
+    if (gone) await changed({ gone: true });
   }
 
   async function move(element, text, act) {

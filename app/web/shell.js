@@ -27,8 +27,9 @@ export function complain(problem) {
 export async function ready() {
   for (;;) {
     const answer = await fetch("/readyz").catch(() => null);
+    // Read in any case: an answer that nobody reads keeps its connection.
+    const { parts = {} } = (await answer?.json().catch(() => null)) ?? {};
     if (answer?.ok) break;
-    const parts = answer ? (await answer.json().catch(() => ({}))).parts ?? {} : {};
     const missing = Object.keys(parts).filter((name) => !parts[name].ok);
     notice(missing.length ? `The service is starting; it waits for: ${missing.join(", ")}.` : "The service does not answer.");
     await new Promise((wake) => setTimeout(wake, 1000));

@@ -19,7 +19,8 @@ export function buildFigures() {
   const lines = new Map(); // name to points
   const plots = new Map(); // title to its element
   const none = h("p", { class: "empty" }, "Figures come as soon as it trains.");
-  const element = h("section", { class: "plots", "aria-label": "Figures" }, none);
+  const shown = h("div", { class: "plots" }, none);
+  const element = h("section", { class: "stack", "aria-labelledby": "figures-title" }, h("h2", { id: "figures-title" }, "Figures"), shown);
 
   function add({ images, at: _, ...values }) {
     none.remove();
@@ -40,7 +41,7 @@ export function buildFigures() {
   function plot(title) {
     if (!plots.has(title)) {
       plots.set(title, h("likeness-plot", { class: "card" }));
-      element.replaceChildren(...PLOTS.map(([name]) => plots.get(name)).filter(Boolean));
+      shown.replaceChildren(...PLOTS.map(([name]) => plots.get(name)).filter(Boolean));
     }
     return plots.get(title);
   }

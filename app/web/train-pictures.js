@@ -1,5 +1,6 @@
 // The pictures of a training: dropped, sent, looked through by a worker, and shown with what was found.
 
+import { askInDialog } from "./dialog.js";
 import { h, icon } from "./element.js";
 import { follow } from "./jobs-events.js";
 import { ago, badge, bytes, count } from "./jobs-words.js";
@@ -109,23 +110,20 @@ export function buildPictures(chosen) {
 
   function remover({ id, name }) {
     const remove = async () => {
-      try {
-        await ask(`/v1/datasets/${id}`, { method: "DELETE" });
-      } catch (problem) {
-        return fail(problem, { keep: true });
-      }
+      const gone = await askInDialog({
+        title: `Remove ${name}?`, content: h("p", {}, "Its pictures are gone for good. Models that were trained on them stay."),
+        action: "Remove", danger: true, act: () => ask(`/v1/datasets/${id}`, { method: "DELETE" }),
+      });
+      if (!gone) return;
       begin(`${name} is gone.`);
       bar.hidden = true;
       known.value = "";
-      return fill().catch(fail);
+      await fill().catch(fail);
     };
-    const armed = h("button", { type: "button", class: "button small danger", hidden: true, onclick: remove }, "Remove for good");
-    const first = h(
-      "button",
-      { type: "button", class: "button small quiet", onclick: () => { first.hidden = true; armed.hidden = false; armed.focus(); } },
-      icon("trash", 16), "Remove these pictures",
+    return h(
+      "div", { class: "row end" },
+      h("button", { type: "button", class: "button small quiet", onclick: remove }, icon("trash", 16), "Remove these pictures"),
     );
-    return h("div", { class: "row end" }, first, armed);
   }
 
   function begin(text) {
@@ -139,10 +137,10 @@ export function buildPictures(chosen) {
     chosen(null);
   }
 
-  function fail(problem, { keep = false } = {}) {
+  function fail(problem) {
     if (problem.name !== "Problem") throw problem;
     bar.hidden = true;
-    shown.hidden = !keep;
+    shown.hidden = true;
     status.className = "error";
     status.textContent = problem.message;
   }

@@ -12,18 +12,17 @@ const NAMES = {
   frechet_floor: "of real pictures",
 };
 
-/** Returns `{ element, show(job) }`; `changed` is called after a promotion. */
+/** Returns `{ card, trial, show(job) }`, the first two being elements; `changed` is called after a promotion. */
 export function buildResult({ kind, changed }) {
   let offered = "";
   const trial = buildTrial(kind);
   const card = h("section", { class: "card", "aria-labelledby": "result-title", hidden: true });
-  const element = h("div", { class: "stack", hidden: true }, card, trial.element);
+  trial.element.hidden = true;
 
   async function show(job) {
     const { data: checkpoints } = await askJson(job.urls.checkpoints);
     const { data: models } = await askJson("/v1/models");
     const model = models.find(({ id }) => id === job.model); // there is none before the first result
-    element.hidden = !checkpoints.length && !job.result;
     if (job.result) tell(job.result, model);
     card.hidden = !job.result;
     trial.element.hidden = !checkpoints.length;
@@ -65,7 +64,7 @@ export function buildResult({ kind, changed }) {
     );
   }
 
-  return { element, show: (job) => show(job).catch(complain) };
+  return { card, trial: trial.element, show: (job) => show(job).catch(complain) };
 }
 
 function figureText(name, value) {

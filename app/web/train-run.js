@@ -48,8 +48,9 @@ export async function showRun(id) {
       ),
     ),
     h("section", { class: "card", "aria-label": "Where it stands" }, h("div", { class: "row apart" }, state, told), progress, error),
-    findings.element, result.element,
+    findings.element, result.card,
     h("div", { class: generator ? "columns" : "stack" }, generator ? samples : null, figures.element),
+    result.trial,
     h("details", { class: "card" }, h("summary", {}, "What happened"), history),
     h("details", { class: "card" }, h("summary", {}, "All settings"), settings),
   );

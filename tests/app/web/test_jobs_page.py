@@ -71,13 +71,13 @@ def test_a_worker_tells_what_it_trains_until_that_is_cancelled(page: Page, clien
 
 @pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
 def test_everyone_can_use_it(
-    browser: Browser, service: Service, client: httpx.Client, scheme: str, size: tuple[int, int]
+    browser: Browser, service: Service, client: httpx.Client, keep: chromium.Keep, scheme: str, size: tuple[int, int]
 ) -> None:
     job = draw(client, "ada")
-    viewport = {"width": size[0], "height": size[1]}
-    with chromium.watched(browser, service.base_url, color_scheme=scheme, viewport=viewport) as page:
+    with chromium.looking(browser, service.base_url, scheme, size) as page:
         page.goto("/jobs")
         expect(row(page, job)).to_contain_text("succeeded")
+        keep(page, f"jobs-{scheme}-{size[0]}")
         chromium.everyone_can_use(page)
         page.goto(f"/jobs?job={job}")
         expect(page.get_by_role("img", name="ada")).to_be_visible()

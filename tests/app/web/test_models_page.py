@@ -93,8 +93,11 @@ def test_a_version_in_use_is_not_removed_and_says_why(browser: Browser, service:
         page.goto(f"/models?model={NAME}")
         mine = version(page, versions[0])
         mine.get_by_role("button", name="Remove", exact=True).click()
-        mine.get_by_role("button", name="Remove for good").click()
-        expect(mine.get_by_role("alert")).to_contain_text("production")
+        sure = page.get_by_role("dialog")
+        sure.get_by_role("button", name="Remove").click()
+        expect(sure.get_by_role("alert")).to_contain_text("production")
+        sure.get_by_role("button", name="Cancel").click()
+        expect(mine).to_be_visible()
 
 
 def test_files_come_out_and_go_in_again(page: Page) -> None:
@@ -118,7 +121,7 @@ def test_files_come_out_and_go_in_again(page: Page) -> None:
     expect(page).to_have_url(re.compile(r"\?model=page-brought$"))
     expect(page.get_by_text("imported")).to_be_visible()
     page.get_by_role("button", name="Remove", exact=True).click()
-    page.get_by_role("button", name="Remove for good").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page).to_have_url(re.compile(r"/models$"))
 
 
@@ -135,13 +138,16 @@ def test_a_card_is_text_with_a_few_marks_and_nothing_that_runs(page: Page, versi
 
 
 @pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
-def test_everyone_can_use_it(browser: Browser, service: Service, scheme: str, size: tuple[int, int]) -> None:
-    viewport = {"width": size[0], "height": size[1]}
-    with chromium.watched(browser, service.base_url, color_scheme=scheme, viewport=viewport) as page:
+def test_everyone_can_use_it(
+    browser: Browser, service: Service, keep: chromium.Keep, scheme: str, size: tuple[int, int]
+) -> None:
+    with chromium.looking(browser, service.base_url, scheme, size) as page:
         page.goto("/models")
-        expect(page.get_by_role("article").first).to_be_visible()
+        expect(page.locator(".strip img").first).to_have_js_property("naturalWidth", 96)
+        keep(page, f"models-{scheme}-{size[0]}")
         chromium.everyone_can_use(page)
         page.goto("/models?model=faces")
-        expect(page.locator(".trial-faces img").last).to_be_visible()
+        expect(page.locator(".trial-faces img").last).to_have_js_property("naturalWidth", 160)
+        keep(page, f"model-{scheme}-{size[0]}")
         page.get_by_text("More about it").click()
         chromium.everyone_can_use(page)

@@ -55,7 +55,7 @@ def state(page: Page) -> Any:
     return page.get_by_label("Where it stands").locator(".badge")
 
 
-def test_a_zip_becomes_a_model_that_tells_a_new_picture(page: Page) -> None:
+def test_a_zip_becomes_a_model_that_tells_a_new_picture(page: Page, keep: chromium.Keep) -> None:
     page.goto("/train")
     file = {"name": "my shapes.zip", "mimeType": "application/zip", "buffer": shapes.archive(per_class=60)}
     page.locator("input[type=file]").set_input_files([file])
@@ -82,6 +82,8 @@ def test_a_zip_becomes_a_model_that_tells_a_new_picture(page: Page) -> None:
     picture = {"name": "new.png", "mimeType": "image/png", "buffer": shapes.png("square", seed=7)}
     page.get_by_label("Drop a picture to classify").set_input_files([picture])
     expect(page.locator(".likely li").first).to_contain_text("square")
+    page.evaluate("scrollTo(0, 0)")
+    keep(page, "training-light-1360")
 
 
 def test_settings_that_are_not_valid_are_told_at_their_fields(browser: Browser, service: Service, dataset: str) -> None:
@@ -147,12 +149,18 @@ def test_a_generator_shows_its_samples_and_draws_before_it_has_ended(
 
 @pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
 def test_everyone_can_use_it(
-    browser: Browser, service: Service, dataset: str, run: str, scheme: str, size: tuple[int, int]
+    browser: Browser,
+    service: Service,
+    keep: chromium.Keep,
+    dataset: str,
+    run: str,
+    scheme: str,
+    size: tuple[int, int],
 ) -> None:
-    viewport = {"width": size[0], "height": size[1]}
-    with chromium.watched(browser, service.base_url, color_scheme=scheme, viewport=viewport) as page:
+    with chromium.looking(browser, service.base_url, scheme, size) as page:
         page.goto(f"/train?dataset={dataset}")
         expect(page.get_by_text("180 pictures are ready")).to_be_visible()
+        keep(page, f"train-{scheme}-{size[0]}")
         page.get_by_text("All settings").click()
         chromium.everyone_can_use(page)
         page.goto(f"/train?job={run}")
