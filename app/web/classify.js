@@ -7,6 +7,7 @@ import { ask, askJson, show } from "./service.js";
 import { complain, notice, quiet, ready } from "./shell.js";
 
 const AT_ONCE = 4; // questions under way; the service gathers them into batches
+const NO_BREAK = "\u2011"; // a hyphen at which no line ends
 const SAMPLE_SIZE = 112; // pixels
 
 const query = new URLSearchParams(location.search);
@@ -49,7 +50,7 @@ async function tellModel(generators) {
   if (!name) return notice("There is no classifier yet. Train one, or import one.");
   const { labels, versions } = await askJson(`/v1/models/${encodeURIComponent(name.split("@")[0])}`);
   const known = labels.length ? labels : versions[0].labels;
-  const some = known.slice(0, 6).join(", ");
+  const some = known.slice(0, 6).join(", ").replaceAll("-", NO_BREAK);
   byId("about").textContent = `Drop some here, paste them, or choose files. ${name} knows ${some}${known.length > 6 ? " and more" : ""}.`;
   const generator = generators.find((one) => one.labels.some((label) => known.includes(label)));
   byId("samples").hidden = !generator;
@@ -110,6 +111,7 @@ function pump() {
 
 function tellAbstain() {
   const value = Number(byId("abstain").value);
+  byId("abstain").style.setProperty("--to", `${(100 * value) / byId("abstain").max}%`);
   byId("abstain-text").textContent = value ? `${Math.round(100 * value)} %` : "never";
 }
 

@@ -4,13 +4,14 @@ import { Controls } from "./controls.js";
 import "./copy-as.js";
 import { byId } from "./element.js";
 import { Portrait } from "./portrait.js";
-import { ask, askJson } from "./service.js";
+import { ask, askJson, show as showPicture } from "./service.js";
 import { complain, quiet, ready } from "./shell.js";
 import { START, asked, formats, options, picture, read, write } from "./view.js";
 import { Wall, wallSeed } from "./wall.js";
 
 const PAUSE = 140; // milliseconds without a key press before a text is drawn
 const FOUND = 48; // seeds that are looked for
+const END = 96; // pixels
 const LETTERS = "abcdefghjkmnpqrstuvwxyz23456789";
 
 let view = read(location.search);
@@ -18,6 +19,7 @@ let looks = ""; // of the wall, as text
 let sought = "";
 let slot = "other"; // which seed box a face of the wall fills, where there are two
 let typing = 0;
+let ends = new AbortController(); // of the small faces beside two seeds
 
 const portrait = new Portrait({ image: byId("portrait"), button: byId("play") });
 const controls = new Controls(change);
@@ -70,10 +72,22 @@ async function show() {
   tellSlot();
   quiet();
   try {
-    await Promise.all([portrait.draw(view), showWall(), showControls()]);
+    await Promise.all([portrait.draw(view), showEnds(), showWall(), showControls()]);
   } catch (problem) {
     complain(problem);
   }
+}
+
+/** Show who the two are that are mixed, or between whom one walks. */
+async function showEnds() {
+  ends.abort();
+  ends = new AbortController();
+  const other = view.mix || view.to;
+  await Promise.all([["seed", view.seed], ["other", other]].map(([name, seed]) => {
+    byId(`${name}-face`).hidden = !other;
+    const face = picture({ ...view, seed, mix: "", to: "" }, { size: END, format: "webp" });
+    return other && showPicture(byId(`${name}-face`), face, ends);
+  }));
 }
 
 async function showControls() {

@@ -114,6 +114,15 @@ def test_a_view_is_what_its_address_says(page: Page) -> None:
     )
 
 
+def test_an_address_that_says_nonsense_shows_what_is_left_of_it(page: Page) -> None:
+    page.goto("/?seed=<img src=x onerror=alert(1)>&size=9999&truncation=7&format=exe&edits=age:99,x,warmth:1&frames=a")
+    drawn(page, "<img src=x onerror=alert(1)>")
+    expect(page.get_by_role("slider", name="Age")).to_have_value("0")
+    expect(page.locator("#snippet")).to_contain_text(
+        "/v1/faces/%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E.webp?size=256&amp;edits=warmth:1"
+    )
+
+
 def test_two_faces_are_picked_and_one_walks_to_the_other(page: Page) -> None:
     page.goto("/")
     page.locator(TILES).nth(2).click()
@@ -170,6 +179,10 @@ def test_what_is_copied_makes_the_same_picture(page: Page, tmp_path: Path) -> No
     drawn(page, "o'hara")
     command, program = snippet(page, "curl"), snippet(page, "Python")
     openai, image = snippet(page, "OpenAI client"), snippet(page, "Image")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == image
     address = re.search('src="([^"]+)"', image)
     assert address is not None
     wanted = page.request.get(address[1].replace("&amp;", "&")).body()
