@@ -1,14 +1,19 @@
 """A real Chromium for tests of pages. Without one they skip, and say so."""
 
 import contextlib
+import functools
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from app.pages import PAGES
 
 LOOKS = [(scheme, size) for scheme in ("light", "dark") for size in ((390, 844), (1360, 900))]
 """Themes and screens in which every page is looked at."""
@@ -43,7 +48,9 @@ def running() -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def watched(browser: Browser, address: str, *, refusals: bool = False, **options: Any) -> Iterator[Page]:
-    """A page of the service at `address`; the block fails when anything goes wrong in it, or it asks another origin.
+    """A page of the service at `address`, in whose block nothing may go wrong.
+
+    It fails when the page writes an error, asks another origin, or calls what the service does not describe.
 
     Args:
         browser: shows it.
@@ -64,13 +71,40 @@ def watched(browser: Browser, address: str, *, refusals: bool = False, **options
 
     page.on("console", heard)
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    own = (address, "blob:", "data:")
-    page.on("request", lambda sent: None if sent.url.startswith(own) else wrong.append(sent.url))
+    calls: set[tuple[str, str]] = set()
+
+    def asked(request: Request) -> None:
+        if request.url.startswith(f"{address}/"):
+            calls.add((request.method, urlsplit(request.url).path))
+        elif not request.url.startswith(("blob:", "data:")):
+            wrong.append(request.url)
+
+    page.on("request", asked)
     try:
         yield page
     finally:
         context.close()
     assert wrong == []
+    assert [call for call in calls if not _is_told(call, address)] == [], "not in /openapi.json"
+
+
+def _is_told(call: tuple[str, str], address: str) -> bool:
+    """Whether a call is to a page, one of its files, or an operation that the service describes."""
+    method, path = call
+    if path in PAGES or path.startswith(("/web/", "/embed.js", "/openapi.json")):
+        return True
+    return any(told == method and pattern.fullmatch(path) for told, pattern in _operations(address))
+
+
+@functools.cache
+def _operations(address: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Methods and addresses of all operations that the service at `address` describes."""
+    paths = httpx.get(f"{address}/openapi.json", timeout=PATIENCE_MS / 1000).json()["paths"]
+    return [
+        (method.upper(), re.compile(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path))))
+        for path, operations in paths.items()
+        for method in operations
+    ]
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ clara ravi sofia malik greta akira zainab tomas nadia bruno ayla kwame elin rosa
 omar signe chloe dara felix imani joon katya milo nina otto pia quinn rafael sana theo uma viktor wren xenia yara zeno`
   .split(/\s+/);
 const STEP = 48;
-const AT_ONCE = 6; // as many as a browser asks one host at a time
+const AT_ONCE = 4; // of the six that a browser asks one host: the large picture never waits for the wall
 const SIZE = 128; // pixels
 
 /** Text of the n-th seed of everybody: names first, then names with numbers. */
