@@ -19,13 +19,14 @@ export function buildTrial(kind) {
   const task = kind === "generator" ? seedTask(run) : pictureTask(run);
   const element = h(
     "section", { class: "card trial", "aria-labelledby": "trial-title" },
-    h("h2", { id: "trial-title" }, "Try it"), task.element, h("div", { class: "columns" }, sides.map(({ element }) => element)),
+    h("h2", { id: "trial-title" }, "Try it"), task.element,
+    h("div", { class: "columns" }, sides.map(({ field }) => field)), h("div", { class: "columns outs" }, sides.map(({ out }) => out)),
   );
 
   function side(label) {
     const select = h("select", { onchange: () => { select.dataset.chosen = "yes"; run(); } });
     const out = h("div", { class: "out" });
-    return { select, out, element: h("div", { class: "stack" }, h("label", { class: "field" }, h("span", {}, label), select), out) };
+    return { select, out, field: h("label", { class: "field" }, h("span", {}, label), select) };
   }
 
   async function run() {

@@ -4,11 +4,11 @@ import { askInDialog } from "./dialog.js";
 import { h, icon } from "./element.js";
 import { ago, brief, bytes, count } from "./jobs-words.js";
 import { save } from "./models-files.js";
-import { exact } from "./plot-figures.js";
+import { exact, words } from "./plot-figures.js";
 import { ask, askJson } from "./service.js";
 import { complain, notice, quiet } from "./shell.js";
 
-const BESIDE = /^(floor|memorisation|count|network)|count$/; // figures that explain others
+const BESIDE = /^(floor|memorisation|network)|pictures$/; // figures that explain others
 
 /** A card for `version` of `model`; `changed({ gone })` is called after a change. */
 export function buildVersion(model, version, changed) {
@@ -93,7 +93,7 @@ function fact(name, value) {
 // Figures within figures by their whole names, in order.
 function flat(metrics, start = "") {
   return Object.entries(metrics).flatMap(([name, value]) => {
-    const whole = `${start}${name.replaceAll("_", " ")}`;
+    const whole = `${start}${words(name)}`;
     if (value !== null && typeof value === "object") return flat(value, `${whole} `);
     if (typeof value !== "number") return [[whole, String(value)]];
     return [[whole, /accuracy$/.test(name) ? `${(100 * value).toFixed(1)} %` : Number.isInteger(value) ? count(value) : exact(value)]];

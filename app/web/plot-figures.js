@@ -1,8 +1,10 @@
 // Figures as texts.
 
+const WORDS = { nll: "log loss", ece: "calibration error", frechet: "Fréchet distance", kernel: "kernel distance", count: "pictures" };
+
 /** A figure's name in words. */
 export function words(name) {
-  return name.replaceAll("_", " ");
+  return name.split("_").map((word) => WORDS[word] ?? word).join(" ");
 }
 
 /** A figure with four digits that count. */

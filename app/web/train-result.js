@@ -3,14 +3,9 @@
 import { h } from "./element.js";
 import { brief, count } from "./jobs-words.js";
 import { buildTrial } from "./models-trial.js";
-import { exact } from "./plot-figures.js";
+import { exact, words } from "./plot-figures.js";
 import { askJson } from "./service.js";
 import { complain, notice, quiet } from "./shell.js";
-
-const NAMES = {
-  nll: "log loss", ece: "calibration error", count: "pictures held out", frechet: "Fréchet distance", kernel: "kernel distance",
-  frechet_floor: "of real pictures",
-};
 
 /** Returns `{ card, trial, show(job) }`, the first two being elements; `changed` is called after a promotion. */
 export function buildResult({ kind, changed }) {
@@ -59,7 +54,7 @@ export function buildResult({ kind, changed }) {
       h("p", {}, h("a", { href: `/models?model=${name}` }, name), ` version ${brief(version)}. `, inUse ? "" : `Not in production: ${why}.`),
       h(
         "dl", { class: "figures" },
-        Object.entries(metrics).map(([figure, value]) => h("div", {}, h("dt", {}, NAMES[figure] ?? figure.replaceAll("_", " ")), h("dd", { class: "numbers" }, figureText(figure, value)))),
+        Object.entries(metrics).map(([figure, value]) => h("div", {}, h("dt", {}, words(figure)), h("dd", { class: "numbers" }, figureText(figure, value)))),
       ),
     );
   }
