@@ -12,7 +12,7 @@ async () => {
   const { follow } = await import("/web/jobs-events.js");
   const found = [], connections = [];
   const signal = new AbortController().signal;
-  for await (const event of follow("/told", { signal, connected: (yes) => connections.push(yes) })) found.push(event);
+  for await (const event of follow("/v1/jobs/job_none/events", { signal, connected: (yes) => connections.push(yes) })) found.push(event);
   return { found, connections };
 }
 """
@@ -33,7 +33,7 @@ def test_a_stream_that_breaks_goes_on_after_the_last_event_that_came(page: Page)
         else:
             route.fulfill(status=204)
 
-    page.route("**/told", answer)
+    page.route("**/v1/jobs/job_none/events", answer)
     page.goto("/docs")
     told = page.evaluate(FOLLOW)
     assert [each["id"] for each in told["found"]] == [1, 2, 3]
