@@ -36,6 +36,7 @@ export class Controls {
     this.#view = view;
     this.#entries ??= await generators();
     const known = await this.#known(this.name(view));
+    if (view !== this.#view) return; // somebody was faster
     choices(byId("model"), this.#names(view), this.name(view));
     byId("model-choice").hidden = byId("model").options.length < 2;
     choices(byId("label"), [["", "any"], ...known.labels.map((label) => [label, label])], view.label);

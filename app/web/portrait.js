@@ -53,12 +53,15 @@ export class Portrait {
     this.#asked.abort();
     this.#asked = new AbortController();
     const { signal } = this.#asked;
-    while (this.#next && !signal.aborted) {
-      const wish = this.#next;
-      this.#next = null;
-      await show(this.#image, picture(wish, { size: DRAFT }), { signal });
+    try {
+      while (this.#next && !signal.aborted) {
+        const wish = this.#next;
+        this.#next = null;
+        await show(this.#image, picture(wish, { size: DRAFT }), { signal });
+      }
+    } finally {
+      this.#drafting = false;
     }
-    this.#drafting = false;
   }
 
   #tellButton() {

@@ -27,6 +27,8 @@ export class Wall {
   #queue = [];
   #running = 0;
   #signal = new AbortController();
+  #more;
+  #near = new IntersectionObserver((entries) => this.#grow(entries.at(-1)), { rootMargin: "600px" });
   #seen = new IntersectionObserver((entries) => this.#come(entries), { rootMargin: "400px" });
 
   /** `wall` is filled with tiles, more whenever `more` comes near; `choose` is told the seed that is picked. */
@@ -37,14 +39,8 @@ export class Wall {
       if (tile) choose(tile.dataset.seed);
     });
     wall.addEventListener("keydown", (event) => this.#move(event));
-    const near = new IntersectionObserver(([entry]) => {
-      if (!entry.isIntersecting || this.#found) return;
-      this.#add(Array.from({ length: STEP }, (_, at) => wallSeed(wall.children.length + at)));
-      // It tells of changes only; observed anew, it tells whether the end is still near after these rows.
-      near.unobserve(more);
-      near.observe(more);
-    }, { rootMargin: "600px" });
-    near.observe(more);
+    this.#more = more;
+    this.#look();
   }
 
   /** Draw every face with the options of `view`. */
@@ -67,13 +63,27 @@ export class Wall {
     this.#signal = new AbortController();
     this.#queue.length = 0;
     this.#wall.replaceChildren();
-    this.#add(seeds ?? Array.from({ length: STEP }, (_, at) => wallSeed(at)));
+    if (seeds) this.#add(seeds);
+    else this.#look();
   }
 
   /** Mark the tiles of the chosen seeds, if they are on the wall. */
   mark(...chosen) {
     this.#chosen = chosen;
     for (const tile of this.#wall.children) tile.setAttribute("aria-pressed", chosen.includes(tile.dataset.seed));
+  }
+
+  /** Find out whether the end is near. It tells of changes only, so it is observed anew. */
+  #look() {
+    this.#near.unobserve(this.#more);
+    this.#near.observe(this.#more);
+  }
+
+  #grow({ isIntersecting }) {
+    if (!isIntersecting || this.#found) return;
+    const count = this.#wall.children.length;
+    this.#add(Array.from({ length: STEP }, (_, at) => wallSeed(count + at)));
+    this.#look();
   }
 
   #add(seeds) {
