@@ -11,13 +11,13 @@ from starlette.staticfiles import StaticFiles
 WEB = Path(__file__).parent / "web"
 
 PAGES = {
-    "/": "index.html",
-    "/classify": "classify.html",
-    "/train": "train.html",
-    "/models": "models.html",
-    "/jobs": "jobs.html",
-    "/keys": "keys.html",
-    "/docs": "docs.html",
+    "/": "faces/page.html",
+    "/classify": "classify/page.html",
+    "/train": "train/page.html",
+    "/models": "models/page.html",
+    "/jobs": "jobs/page.html",
+    "/keys": "keys/page.html",
+    "/docs": "docs/page.html",
 }
 """The files of the pages. What a page shows is in its query, which the page reads itself."""
 

@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.service]
 
 FOLLOW = """
 async () => {
-  const { follow } = await import("/web/jobs-events.js");
+  const { follow } = await import("/web/jobs/events.js");
   const found = [], connections = [];
   const signal = new AbortController().signal;
   for await (const event of follow("/v1/jobs/job_none/events", { signal, connected: (yes) => connections.push(yes) })) found.push(event);

@@ -9,7 +9,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.service]
 
 SHOW = """
 async (series) => {
-  await import("/web/plot.js");
+  await import("/web/plot/plot.js");
   const plot = document.createElement("likeness-plot");
   document.querySelector("main").replaceChildren(plot);
   plot.show("Loss", series);

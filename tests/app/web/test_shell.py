@@ -32,7 +32,7 @@ def test_all_pages_have_one_header_that_marks_the_page() -> None:
     assert len(headers) == 1
 
 
-@pytest.mark.parametrize("name", ["styles.css", "shell.js", "icon.svg"])
+@pytest.mark.parametrize("name", ["shell/styles.css", "shell/shell.js", "icon.svg"])
 def test_files_of_the_pages_are_served_and_asked_for_anew(client: TestClient, name: str) -> None:
     answer = client.get(f"/web/{name}")
     assert answer.content == (WEB / name).read_bytes()

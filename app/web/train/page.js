@@ -1,0 +1,37 @@
+// The page /train: a new training, or with ?job=… one that there is. ?dataset=… and ?preset=… are chosen already.
+
+import { byId, h } from "../shell/element.js";
+import { askJson } from "../shell/service.js";
+import { complain, ready } from "../shell/shell.js";
+import { buildPictures } from "./pictures.js";
+import { buildPlan } from "./plan.js";
+import { showRun } from "./run.js";
+import { buildRuns } from "./runs.js";
+
+const query = new URLSearchParams(location.search);
+
+await ready();
+await (query.has("job") ? showRun(query.get("job")) : begin()).catch(complain);
+
+async function begin() {
+  const { data: presets } = await askJson("/v1/presets");
+  if (!presets.length) {
+    byId("main").append(h("p", { class: "empty" }, "No train worker has offered a preset yet. Start one with “likeness worker train”."));
+    return;
+  }
+  const plan = buildPlan(presets, (preset) => remember("preset", preset.name));
+  const pictures = buildPictures((dataset) => {
+    plan.use(dataset);
+    if (dataset) remember("dataset", dataset.id);
+  });
+  byId("main").append(pictures.element, plan.element);
+  if (query.has("preset")) plan.pick(query.get("preset"));
+  if (query.has("dataset")) pictures.open(query.get("dataset"));
+  byId("main").append((await buildRuns()) ?? "");
+}
+
+// The address says what is chosen, so that it can be kept and sent.
+function remember(name, value) {
+  query.set(name, value);
+  history.replaceState(null, "", `/train?${query}`);
+}
