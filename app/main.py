@@ -169,7 +169,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         hasty = redis_client.connect(settings.redis, read_seconds=0.25)
         stack.push_async_callback(hasty.aclose)
         publisher = Publisher(settings)
-        stack.callback(publisher.stop)
+        stack.push_async_callback(publisher.stop)
         signals = Signals(client)
         signals.start()
         stack.push_async_callback(signals.stop)

@@ -9,10 +9,12 @@ import celery
 import structlog
 from celery import signals
 from celery.exceptions import SecurityWarning
+from celery.worker.request import Request
+from kombu.entity import Exchange, Queue
 
 from app.contract.broker import celery_config
 from app.contract.settings import Settings
-from worker import memory
+from worker import memory, reconnect
 
 _log = structlog.get_logger()
 
@@ -33,10 +35,11 @@ def consume(
         ready: called once, when the first message can come.
         leaving: called in the signal handler, while the last message may still be worked on.
     """
-    app = celery.Celery("likeness")
+    app = celery.Celery("likeness", amqp=reconnect.Steady)
     app.conf.update(celery_config(settings))
+    app.conf.task_queues = [Queue(queue, Exchange(queue), routing_key=queue, no_ack=True)]
     for task, run in tasks.items():
-        app.task(_contained(run), name=task)
+        app.task(_contained(run), name=task, base=_Task)
 
     # Receivers take no part in what Celery offers them. Receiving the first signal keeps Celery from configuring logs.
     def set_up_logging(**_: Any) -> None:
@@ -65,6 +68,21 @@ def consume(
     )
     worker.start()
     return int(worker.exitcode or 0)
+
+
+class _Delivered(Request):
+    """A message that is out of Redis for good when it comes, so that there is nothing to acknowledge.
+
+    A batch is sent again by the api when its worker may have died, and a job by the sweep. Keeping a copy of each
+    message in Redis while it is on its way would heal the same once more, for half of what Celery costs a message.
+    """
+
+    def acknowledge(self) -> None:
+        self.acknowledged = True
+
+
+class _Task(celery.Task):
+    Request = _Delivered
 
 
 def _contained(run: Callable[[Any], None]) -> Callable[[Any], None]:

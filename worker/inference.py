@@ -55,7 +55,7 @@ class Inference:
     def __init__(self, client: redis.Redis, *, loaded: Loaded, reporter: Reporter, turns: threading.Lock) -> None:
         self._redis = client
         # One for all replies: making a pipeline costs a third of a millisecond, as much as a small network.
-        self._pipeline = client.pipeline(transaction=True)
+        self._pipeline = client.pipeline(transaction=False)
         self._loaded = loaded
         self._reporter = reporter
         self._turns = turns

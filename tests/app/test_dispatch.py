@@ -58,7 +58,7 @@ async def dispatching(settings: Settings) -> AsyncIterator[tuple[Dispatcher, Wor
         await dispatcher.stop()
         await workers.stop()
         await signals.stop()
-        publisher.stop()
+        await publisher.stop()
         await client.aclose()
         await reader.aclose()
 
@@ -166,6 +166,7 @@ async def test_a_broker_that_comes_back_is_used_again(own: SimpleNamespace) -> N
             await dispatcher.send(batch(dispatcher), deadline=soon())
         own.start()
         with serving.working(own.settings):
+            await workers.look()  # finds that its connection is broken
             await workers.look()
             reply, _ = await dispatcher.send(batch(dispatcher), deadline=soon())
     assert reply.code is None

@@ -73,7 +73,7 @@ async def living(home: Path, redis_url: str, **options: float) -> AsyncIterator[
         )
     finally:
         await signals.stop()
-        publisher.stop()
+        await publisher.stop()
         await client.aclose()
         database.close()
 
