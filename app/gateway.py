@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import cross_origin, errors, request_ids
 from app.body import Body, BodyBroken, BodyRules
 from app.contract.errors import LikenessError, LimitReached
-from app.metrics import Metrics, method_of, route_of
+from app.metrics import PROBES, Metrics, method_of, route_of
 
 Head = Mapping[bytes, bytes]
 """Fields of a request's head by their name in small letters; of a field that is sent twice, the first one."""
@@ -103,6 +103,7 @@ def _count(scope: Scope, status: int | None, seconds: float) -> None:
     metrics: Metrics = scope["app"].state.parts.metrics
     route, method, told = route_of(scope), method_of(scope), status or 500
     metrics.request(route, method, told, seconds)
-    # The pattern and not the address, which may hold a signature or someone's name.
-    level = logging.WARNING if told >= 500 else logging.INFO if told >= 400 else logging.DEBUG
+    # The pattern and not the address, which may hold a signature or someone's name. Who probes reads the answer: while
+    # a service starts, that it is not ready yet is no news.
+    level = logging.DEBUG if told < 400 or route in PROBES else logging.WARNING if told >= 500 else logging.INFO
     _log.log(level, "%s %s: %d in %.0f ms", method, route, told, 1000 * seconds)

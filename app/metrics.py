@@ -11,6 +11,9 @@ Stage = Literal["wait", "queue", "compute", "decode", "encode"]
 Work = Literal["classify", "generate"]
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
+"""What machines ask every few seconds."""
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 _IMAGES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 

@@ -4,10 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import request_ids
 from app.contract import tracing
-from app.metrics import method_of, route_of
-
-UNTRACED = frozenset({"/healthz", "/readyz", "/metrics"})
-"""What machines ask every few seconds."""
+from app.metrics import PROBES, method_of, route_of
 
 
 class TraceRequests:
@@ -18,7 +15,7 @@ class TraceRequests:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in UNTRACED:
+        if scope["type"] != "http" or scope["path"] in PROBES:
             return await self._app(scope, receive, send)
         method, status = method_of(scope), 500
         with tracing.span(method, parent=_traceparent(scope), server=True) as span:

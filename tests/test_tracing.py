@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from app import contract
 from app.contract import tracing
 from app.contract.settings import Settings
 from app.main import create_app
@@ -181,6 +182,7 @@ def test_a_client_that_is_not_installed_is_said_and_not_died_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setitem(sys.modules, "app.contract.otlp", None)
+    monkeypatch.delattr(contract, "otlp", raising=False)
     named = Settings(home=tmp_path, otlp_endpoint="http://collector:4318")
     # Straight to its logger: an api that another test started has taken the root's handlers away.
     monkeypatch.setattr(logging.getLogger(tracing.__name__), "handlers", [caplog.handler])

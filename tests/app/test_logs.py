@@ -57,3 +57,14 @@ def test_no_secret_is_ever_logged_and_lines_name_request_key_and_job(
     accepted = next(line for line in lines if line.get("job") == job["id"])
     assert accepted["key"] == key["id"]
     assert accepted["request_id"].startswith("req_")
+
+
+def test_a_service_that_starts_is_not_told_of_as_failing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = Settings(home=tmp_path, redis_url=f"unix://{tmp_path}/not-yet.sock", log_format="json")
+    serving.publish(settings)
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/v1/faces/ada.png").status_code == 503
+    events = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert [event for event in events if "GET /readyz" in event] == []
+    assert [event for event in events if "GET /v1/faces" in event]
