@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from models import checkpoint, evaluate_generator, export
+from models import checkpoint, evaluate_generator, export, features
 
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 FIGURES = {
@@ -45,6 +45,10 @@ def bundle(
     rounded = {name: value.half() if value.is_floating_point() else value for name, value in trained.weights.items()}
     loaded = checkpoint.Checkpoint(header=trained.header, weights={key: v.float() for key, v in rounded.items()})
     figures = evaluate_generator.evaluate(loaded, data, truncation=truncation, **measuring)
+    measuring = {key: value for key, value in measuring.items() if key != "wide"}
+    figures["independent"] = evaluate_generator.evaluate(
+        loaded, data, truncation=truncation, network=features.INDEPENDENT, **measuring
+    )
     header = asdict(trained.header) | {"metrics": figures}
     header["extras"].pop("truncation", None)
     if truncation is not None:
@@ -71,18 +75,12 @@ def with_figures(card: str, figures: Mapping[str, Any]) -> str:
 
 def table(figures: Mapping[str, Any]) -> str:
     """Figures of `evaluate_generator.evaluate` in Markdown."""
-    safer = figures.get("truncated")
-    heads = ["", "generated", *([f"truncated to {safer['truncation']:g}"] if safer else []), "real against real"]
-    columns = [figures["generated"], *([safer] if safer else []), figures["floor"]]
-    lines = [_row(heads), _row(["---"] * len(heads))]
-    for key, told in FIGURES.items():
-        lines.append(_row([told, *(_number(key, column[key]) for column in columns)]))
     near, count = figures["memorisation"], figures["count"]
     text = [
         f"{count:,} pictures (seeds 0 to {count - 1:,}) against as many held-out photographs, in the space of",
         f"{figures['network']}. Beside them as many training photographs against the same held-out ones.",
         "",
-        *lines,
+        *_lines(figures),
         "",
         f"Nearest training photograph: median distance {near['generated_median']:.2f} for generated pictures,",
         f"{near['held_out_median']:.2f} for held-out photographs;",
@@ -95,6 +93,13 @@ def table(figures: Mapping[str, Any]) -> str:
             f"{wide['frechet']:.1f};",
             f"of {count:,} pictures {wide[f'frechet_of_{count}']:.1f}, where {count:,} held-out photographs have "
             f"{wide[f'floor_of_{count}']:.1f}.",
+        ]
+    if independent := figures.get("independent"):
+        text += [
+            "",
+            f"The same pictures in the space of {independent['network']}, a network that trains nothing:",
+            "",
+            *_lines(independent),
         ]
     return "\n".join(text)
 
@@ -137,6 +142,14 @@ def _empty_card(name: str, header: checkpoint.Header) -> str:
     told = {key: header.provenance.get(key, "") for key in ("data", "licence", "credit")}
     rows = "\n".join(_row([key, value]) for key, value in told.items() if value)
     return f"# {name}\n\n| | |\n|---|---|\n{rows}\n\n## Figures\n"
+
+
+def _lines(figures: Mapping[str, Any]) -> list[str]:
+    safer = figures.get("truncated")
+    heads = ["", "generated", *([f"truncated to {safer['truncation']:g}"] if safer else []), "real against real"]
+    columns = [figures["generated"], *([safer] if safer else []), figures["floor"]]
+    rows = [[told, *(_number(key, column[key]) for column in columns)] for key, told in FIGURES.items()]
+    return [_row(cells) for cells in (heads, ["---"] * len(heads), *rows)]
 
 
 def _row(cells: list[str]) -> str:

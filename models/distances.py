@@ -56,11 +56,11 @@ class Report:
     memorisation: Memorisation
 
 
-def report(generated: Tensor, real: Tensor, held_out: Tensor) -> Report:
+def report(generated: Tensor, real: Tensor, held_out: Tensor, *, network: str = NAME) -> Report:
     """Compare features [N, D] of generated, training and held-out pictures; the sets are cut to the smallest count.
 
-    `real` may be larger than the others: all of it is searched for copies. Raises `ValueError` for fewer than 50
-    pictures.
+    `network` is the name of the trunk that gave the features. `real` may be larger than the others: all of it is
+    searched for copies. Raises `ValueError` for fewer than 50 pictures.
     """
     count = min(len(generated), len(real), len(held_out))
     if count < 50:
@@ -68,7 +68,7 @@ def report(generated: Tensor, real: Tensor, held_out: Tensor) -> Report:
     # Pictures often lie in the order of their sources, so the first ones stand for one source and not for all.
     few, held_out = _shuffled(real)[:count], _shuffled(held_out)[:count]
     return Report(
-        network=f"{NAME} at {EMBEDDING_PIXELS} pixels",
+        network=f"{network} at {EMBEDDING_PIXELS} pixels",
         count=count,
         generated=distances(generated[:count], held_out),
         floor=distances(few, held_out),

@@ -1,6 +1,7 @@
 """Measure a checkpoint on data it was not trained on.
 
-    python -m models.evaluate CHECKPOINT --data DIR [--tta] [--mistakes PNG] [--strangers DATA] [--count N] [--json]
+    python -m models.evaluate CHECKPOINT --data DIR [--tta] [--mistakes PNG] [--strangers DATA] [--count N]
+                           [--network NAME] [--json]
 
 A classifier is asked about the test part: accuracy, likelihood, calibration, confusion and its worst mistakes, and with
 `--strangers` how well its energy score tells the test part from pictures that belong to none of its classes. A
@@ -32,9 +33,11 @@ def main(arguments: list[str] | None = None) -> int:
                 loaded, options.data, tta=options.tta, mistakes=options.mistakes, strangers=options.strangers
             )
         else:
-            from models import evaluate_generator  # needs the feature network of the extra `train`
+            from models import evaluate_generator, features  # need the feature networks of the extra `train`
 
-            found = evaluate_generator.evaluate(loaded, options.data, count=options.count)
+            found = evaluate_generator.evaluate(
+                loaded, options.data, count=options.count, network=options.network or features.NAME
+            )
     except (ValueError, FileNotFoundError) as error:
         Console(stderr=True).print(f"[red]{error}")
         return 2
@@ -61,6 +64,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--mistakes", type=Path, metavar="PNG", help="classifiers: write the most confident mistakes")
     parser.add_argument("--strangers", type=Path, metavar="DATA", help="classifiers: pictures that belong to no class")
     parser.add_argument("--count", type=int, help="generators: pictures to draw")
+    parser.add_argument("--network", help="generators: the network whose space it is, efficientnet-lite0 or -lite1")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser.parse_args(arguments)
 

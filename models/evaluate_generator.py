@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models import checkpoint, data, distances
-from models.features import load_trunk
+from models.features import NAME, load_trunk
 from models.gan import Generator
 from models.latents import seed_latents
 
@@ -24,13 +24,15 @@ def evaluate(
     count: int | None = None,
     truncation: float | None = None,
     wide: int = 0,
+    network: str = NAME,
     cache: Path | None = None,
 ) -> dict[str, Any]:
     """Distances of untruncated pictures (seeds 0, 1, 2, ...) from the test part of the data, as JSON-able values.
 
     `folder` is the data or holds it under the name in the checkpoint. Classes are drawn in turn. With `truncation` the
     result holds those of truncated pictures as `truncated`; with `wide` it holds the Frechet distance of that many
-    from all training pictures as `wide`. `cache` is a folder that keeps the decoded pictures.
+    from all training pictures as `wide`. `network` is a name in `models.features.NETWORKS`, `cache` a folder that keeps
+    the decoded pictures.
     """
     header = loaded.header
     own = folder / header.provenance.get("data", "")
@@ -41,15 +43,15 @@ def evaluate(
         for split in ("train", "test")
     )
     count = min(count or DRAWN, len(held_out))
-    network = checkpoint.build(loaded)
-    assert isinstance(network, Generator)
+    generator = checkpoint.build(loaded)
+    assert isinstance(generator, Generator)
 
-    trunk = load_trunk()
+    trunk = load_trunk(network)
     known, held_out = distances.embed(real, trunk), distances.embed(held_out[:count], trunk)
-    drawn = distances.embed_drawn(_draw(network), trunk, count=max(count, wide))
-    found = asdict(distances.report(drawn[:count], known, held_out))
+    drawn = distances.embed_drawn(_draw(generator), trunk, count=max(count, wide))
+    found = asdict(distances.report(drawn[:count], known, held_out, network=network))
     if truncation is not None:
-        safer = distances.embed_drawn(_draw(network, truncation), trunk, count=count)
+        safer = distances.embed_drawn(_draw(generator, truncation), trunk, count=count)
         found["truncated"] = {"truncation": truncation, **asdict(distances.distances(safer, held_out))}
     if wide:
         found["wide"] = {
@@ -62,15 +64,15 @@ def evaluate(
     return found
 
 
-def _draw(network: Generator, truncation: float = 1.0) -> Draw:
+def _draw(generator: Generator, truncation: float = 1.0) -> Draw:
     """A function that draws uint8 pictures [stop - start, C, H, W] of the seeds start .. stop - 1."""
-    config = network.config
+    config = generator.config
 
     @torch.no_grad()
     def draw(start: int, stop: int) -> Tensor:
         z = torch.from_numpy(seed_latents(range(start, stop), config.latent_size))
         labels = torch.arange(start, stop) % config.classes if config.classes else None
-        pictures = network.sample(z, labels, torch.full((stop - start,), truncation))
+        pictures = generator.sample(z, labels, torch.full((stop - start,), truncation))
         return ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
     return draw

