@@ -17,10 +17,11 @@ from worker.batch_jobs import BatchJobs
 from worker.checkpoints import Checkpoints
 from worker.consumer import consume
 from worker.inference import Inference
-from worker.job_thread import JobThread
+from worker.lane import Lane
 from worker.loaded import Loaded
 from worker.loader import Loader
 from worker.memory_watch import MemoryWatch
+from worker.preload import Preload
 from worker.reporter import Reporter
 from worker.runner import Runner
 from worker.warm_up import wait_for_schema, warm_up
@@ -72,25 +73,28 @@ def _serve(
     turns = threading.Lock()
     inference = Inference(client, loaded=loaded, reporter=reporter, turns=turns)
     batch_jobs = BatchJobs(store, loaded=loaded, turns=turns, slice_images=settings.max_batch_images)
+    kinds = batch_jobs.kinds()
     runner = Runner(
         database,
         client,
         worker=f"{name}/{reporter.boot[:8]}",
-        kinds=batch_jobs.kinds(),
+        kinds=kinds,
         lease_seconds=settings.lease_seconds,
         max_attempts=settings.max_attempts,
     )
-    jobs = JobThread(runner.run)
-    jobs.start()
+    lane = Lane("jobs", kinds=frozenset(kinds), database=database, runner=runner)
+    lane.start()
     # By the signal that ends the worker at any other time: all is handed over, and the supervisor starts a new one.
     watch = MemoryWatch(
         budget_bytes=settings.worker_memory_bytes, loaded=loaded, leave=lambda: os.kill(os.getpid(), signal.SIGTERM)
     )
     watch.start()
+    preload = Preload(client, database, loaded)
+    preload.start()
 
     def leaving() -> None:
         reporter.draining()
-        runner.leave()
+        lane.leave()
 
     code = consume(
         settings,
@@ -100,12 +104,12 @@ def _serve(
             CLASSIFY_TASK: inference.classify,
             GENERATE_TASK: inference.generate,
             SIMILAR_TASK: inference.similar,
-            JOB_TASK: jobs.submit,
+            JOB_TASK: lambda _job_id: lane.wake(),
         },
         ready=reporter.ready,
         leaving=leaving,
     )
-    runner.leave()
-    if not jobs.stop(timeout_seconds=HAND_OVER_SECONDS):
+    preload.stop()
+    if not lane.stop(timeout_seconds=HAND_OVER_SECONDS):
         _log.warning("a job did not leave off in time; its lease runs out")
     return code

@@ -1,23 +1,22 @@
 """One thread that runs durable jobs of some kinds, one after the other, oldest first.
 
-A message only wakes it: which job is next is asked of the database, so that a message that came while the lane was busy
-is neither lost nor kept from an idle worker elsewhere.
+Which job is next is asked of the database: by a message at once, and every second by a lane that is idle. So a message
+that came to a busy worker keeps no job from an idle one, and one that got lost delays it by no more than that.
 """
 
 import threading
 
-import sqlalchemy as sa
 import sqlalchemy.exc
 import structlog
 
+from app.contract import jobs
 from app.contract.database import Database
-from app.contract.states import JobState
-from app.contract.tables import JobRow
 from worker.runner import Runner
 
 _log = structlog.get_logger()
 
 PAUSE_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 
 
 class Lane:
@@ -33,6 +32,7 @@ class Lane:
         self._runner = runner
         self._wake = threading.Event()
         self._over = threading.Event()
+        self._blind = False
         # A child process is killed when the thread that started it ends, so one thread starts them all.
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
@@ -59,7 +59,7 @@ class Lane:
 
     def _work(self) -> None:
         while not self._over.is_set():
-            self._wake.wait()
+            self._wake.wait(LOOK_SECONDS)
             self._wake.clear()
             before = None
             while not self._over.is_set() and (job_id := self._next()) is not None:
@@ -69,15 +69,13 @@ class Lane:
                 self._runner.run(job_id)
 
     def _next(self) -> str | None:
-        oldest = (
-            sa.select(JobRow.id)
-            .where(JobRow.state == JobState.QUEUED, JobRow.kind.in_(self.kinds))
-            .order_by(JobRow.created_at, JobRow.id)
-            .limit(1)
-        )
         try:
             with self._database.session() as session:
-                return session.scalar(oldest)
+                found = jobs.oldest_waiting(session, self.kinds)
         except sqlalchemy.exc.OperationalError as error:
-            _log.warning("cannot look for jobs", error=str(error))
+            if not self._blind:  # one line an outage
+                _log.warning("cannot look for jobs", error=str(error))
+            self._blind = True
             return None
+        self._blind = False
+        return found

@@ -140,6 +140,12 @@ def ask(session: Session, job_id: str, wanted: JobState, why: str) -> Job | None
     return Job.model_validate(row)
 
 
+def oldest_waiting(session: Session, kinds: Collection[str]) -> str | None:
+    """Id of the queued job of one of the kinds that was accepted first."""
+    waiting = sa.select(JobRow.id).where(JobRow.state == JobState.QUEUED, JobRow.kind.in_(kinds))
+    return session.scalar(waiting.order_by(JobRow.created_at, JobRow.id).limit(1))
+
+
 def mark_sent(session: Session, job_id: str) -> None:
     """Note that a message for the job went out just now."""
     session.execute(sa.update(JobRow).where(JobRow.id == job_id).values(sent_at=now()))
