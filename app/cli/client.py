@@ -3,7 +3,7 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -97,9 +97,44 @@ class Client:
             parts = [("file", part) for part in opened]
             return self._send("POST", path, files=parts, data=_given(fields))
 
-    def _send(self, method: str, path: str, **parts: Any) -> Any:
+    def download(self, path: str, target: Path, *, got: Callable[[int], None], **query: Any) -> None:
+        """Write the body of a GET's answer to a file, which appears whole or not at all.
+
+        Args:
+            got: called with the number of bytes of every piece that comes.
+
+        Raises:
+            ServiceError: no answer, or one that is not a success.
+            OSError: the file cannot be written.
+        """
+        partial = target.with_name(f".{target.name}.partial")
         try:
+            with self._told(), self._http.stream("GET", path, params=_given(query)) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise ServiceError(_sentence(answer), status=answer.status_code)
+                with open(partial, "wb") as file:
+                    for piece in answer.iter_bytes():
+                        file.write(piece)
+                        got(len(piece))
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _send(self, method: str, path: str, **parts: Any) -> Any:
+        with self._told():
             answer = self._http.request(method, path, **parts)
+        if answer.status_code == httpx.codes.NO_CONTENT:
+            return None
+        if answer.is_success:
+            return _json(answer, self.url)
+        raise ServiceError(_sentence(answer), status=answer.status_code)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say in a sentence that the service does not answer."""
+        try:
+            yield
         except httpx.TimeoutException:
             raise ServiceError(f"{self.url} does not answer within {TIMEOUT_SECONDS:.0f} s.") from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
@@ -107,11 +142,6 @@ class Client:
                 f"No Likeness service answers at {self.url} ({error}). Start one with `likeness up`, or set "
                 "LIKENESS_URL to where it runs."
             ) from None
-        if answer.status_code == httpx.codes.NO_CONTENT:
-            return None
-        if answer.is_success:
-            return _json(answer, self.url)
-        raise ServiceError(_sentence(answer), status=answer.status_code)
 
 
 class _Told(io.RawIOBase):

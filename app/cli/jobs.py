@@ -1,7 +1,13 @@
-"""`likeness jobs`: durable work, listed or followed."""
+"""`likeness jobs`: durable work, listed, followed, steered.
+
+likeness jobs
+likeness jobs job_0123 --wait
+likeness jobs job_0123 pause
+"""
 
 import json
 import time
+from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -9,18 +15,30 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app.cli import client, failure, progress
+from app.cli import client, failure, following, progress
+from app.contract import training
 from app.contract.states import JobState
 
 ASK_SECONDS = 0.5
 
 
+class Action(StrEnum):
+    """What can be asked of a job."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
 def jobs(
     job: Annotated[str | None, typer.Argument(metavar="[ID]", help="Tell about this job alone.")] = None,
+    action: Annotated[
+        Action | None, typer.Argument(help="What to ask of it. Only trainings can be paused and resumed.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the job to its end; exit code 1 if it fails.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """List the newest jobs, or tell about one."""
+    """List the newest jobs, tell about one, or cancel, pause or resume it."""
     if wait and job is None:
         failure.fail("--wait follows one job: name it.", code=failure.USAGE)
     try:
@@ -28,18 +46,48 @@ def jobs(
             if job is None:
                 answer = service.get("/v1/jobs")
             else:
-                path = f"/v1/jobs/{quote(job, safe='')}"
-                answer = _follow(service, path, quiet=as_json) if wait else service.get(path)
+                answer = _one(service, job, action, wait=wait, quiet=as_json)
     except client.ServiceError as error:
         failure.fail(str(error))
     if as_json:
         print(json.dumps(answer, ensure_ascii=False, indent=2))
     elif job is None:
         _print(answer["data"])
+    elif action is not None and not wait:
+        print(f"{answer['id']} is {answer['status']}")
     else:
         Console().print_json(data=answer)
-    if wait and answer["status"] != JobState.SUCCEEDED:
+    if wait and answer["status"] not in (JobState.SUCCEEDED, _wanted(action)):
         raise typer.Exit(failure.FAILED)
+
+
+def _one(service: client.Client, job: str, action: Action | None, *, wait: bool, quiet: bool) -> Any:
+    """The job as it is when all that was asked for has been done."""
+    path = f"/v1/jobs/{quote(job, safe='')}"
+    answer = service.get(path)
+    if answer["kind"] == training.KIND:
+        path = f"/v1/training-jobs/{answer['id']}"
+        answer = service.get(path)
+    elif action in (Action.PAUSE, Action.RESUME):
+        failure.fail(f"{answer['id']} is no training; only trainings can be paused and resumed.")
+    if action is not None:
+        answer = service.post(f"{path}/{action}", {})
+    if not wait:
+        return answer
+    if answer["object"] == "training_job":
+        return following.training(service, answer["id"], quiet=quiet)
+    return _follow(service, path, quiet=quiet)
+
+
+def _wanted(action: Action | None) -> JobState | None:
+    """How a job ends that did as it was asked."""
+    match action:
+        case Action.CANCEL:
+            return JobState.CANCELLED
+        case Action.PAUSE:
+            return JobState.PAUSED
+        case Action.RESUME | None:
+            return None
 
 
 def _follow(service: client.Client, path: str, *, quiet: bool) -> Any:

@@ -3,9 +3,14 @@
 likeness models
 likeness models my-model
 likeness models promote my-model sha256:1234567890ab
+likeness models rollback my-model
+likeness models export my-model --format onnx
+likeness models import my-model.safetensors --name my-model
 """
 
 import json
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -14,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from typer.core import TyperGroup
 
-from app.cli import client, failure
+from app.cli import client, failure, progress
 
 
 class _NameOrCommand(TyperGroup):
@@ -26,7 +31,15 @@ class _NameOrCommand(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-application = typer.Typer(cls=_NameOrCommand, help="List models; show, promote or remove one.")
+application = typer.Typer(cls=_NameOrCommand, help="List models; show, promote, export, import or remove one.")
+
+
+class Format(StrEnum):
+    """What a version can be exported as."""
+
+    SAFETENSORS = "safetensors"
+    ONNX = "onnx"
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Name = Annotated[str, typer.Argument(metavar="NAME")]
@@ -48,7 +61,7 @@ def models(context: typer.Context, as_json: AsJson = False) -> None:
 @application.command()
 def show(name: Name, as_json: AsJson = False) -> None:
     """Tell about one model and its versions, as JSON."""
-    answer = _ask("get", f"/v1/models/{quote(name, safe='')}")
+    answer = _ask("get", _path(name))
     if as_json:
         print(json.dumps(answer, ensure_ascii=False, indent=2))
     else:
@@ -57,16 +70,82 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 @application.command()
 def promote(name: Name, version: Version, as_json: AsJson = False) -> None:
-    """Put a version into production; an earlier one, to roll back."""
-    answer = _ask("put", f"/v1/models/{quote(name, safe='')}/aliases/production", {"version": version})
-    print(json.dumps(answer, ensure_ascii=False, indent=2) if as_json else f"{name}@{answer['version']}")
+    """Put a version into production, once a serving worker has used it."""
+    _promote(name, version, as_json=as_json)
+
+
+@application.command()
+def rollback(name: Name, as_json: AsJson = False) -> None:
+    """Put the version into production that was made before the one that is there."""
+    model = _ask("get", _path(name))
+    made = [each["version"] for each in model["versions"]]  # newest first
+    earlier = made[made.index(model["version"]) + 1 :] if model["version"] else []
+    if not earlier:
+        failure.fail(f"{name} has no version from before the one in production; `likeness models {name}` lists them.")
+    _promote(name, earlier[0], as_json=as_json)
+
+
+@application.command()
+def export(
+    name: Name,
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="sha256: and digits; the one in production by default.")
+    ] = None,
+    format: Annotated[Format, typer.Option(help="The checkpoint, or the graph that ONNX Runtime reads.")] = (
+        Format.SAFETENSORS
+    ),
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write; named after the version.")] = None,
+) -> None:
+    """Write a version's file to disk."""
+    version = version or _ask("get", _path(name))["version"]
+    if version is None:
+        failure.fail(f"{name} has nothing in production; name a version.")
+    target = out or Path(f"{name}-{version.removeprefix('sha256:')[:12]}.{format}")
+    try:
+        with client.Client() as service, progress.bar("downloading", total=None) as bar:
+            service.download(f"{_path(name, version)}/export", target, got=bar.advance, format=format)
+    except client.ServiceError as error:
+        failure.fail(str(error))
+    except OSError as error:
+        failure.fail(f"{target} cannot be written: {error.strerror}.")
+    print(target)
+
+
+@application.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A checkpoint that Likeness wrote.")],
+    name: Annotated[str, typer.Option(help="Model that it becomes a version of.")],
+    card: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The model card, a file in Markdown.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a version of a file, once a serving worker has used it. For administrators."""
+    told = card.read_text(encoding="utf-8") if card else None
+    try:
+        with client.Client() as service, progress.bar("uploading", total=file.stat().st_size) as bar:
+            model = service.send_files("/v1/models", files=[file], sent=bar.advance, name=name, card=told)
+    except client.ServiceError as error:
+        failure.fail(str(error))
+    # Bytes that were there already are no new version, so the newest one need not be the one that was sent.
+    print(json.dumps(model, ensure_ascii=False, indent=2) if as_json else f"{name}: {len(model['versions'])} versions")
 
 
 @application.command()
 def remove(name: Name, version: Version) -> None:
     """Remove a version that is not in production."""
-    _ask("delete", f"/v1/models/{quote(name, safe='')}/versions/{quote(version, safe=':')}")
+    _ask("delete", _path(name, version))
     print(f"{name}@{version} is removed.")
+
+
+def _promote(name: str, version: str, *, as_json: bool) -> None:
+    model = _ask("put", f"{_path(name)}/aliases/production", {"version": version})
+    print(json.dumps(model, ensure_ascii=False, indent=2) if as_json else f"{name}@{model['version']}")
+
+
+def _path(name: str, version: str | None = None) -> str:
+    whole = f"/v1/models/{quote(name, safe='')}"
+    return whole if version is None else f"{whole}/versions/{quote(version, safe=':')}"
 
 
 def _ask(method: str, path: str, *body: dict[str, Any]) -> Any:
