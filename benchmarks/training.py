@@ -35,8 +35,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(folder) if folder else None, required=not folder)
     parser.add_argument("--url", default=os.environ.get("LIKENESS_URL", "http://127.0.0.1:8000"))
     options = parser.parse_args()
-    own = options.data / "fashion-mnist"
-    walk(options.url, own if own.exists() else options.data)
+    walk(options.url, fashion_mnist(options.data))
 
 
 def walk(url: str, data: Path) -> None:
@@ -65,8 +64,8 @@ def walk(url: str, data: Path) -> None:
         result = job["result"]
         assert result, job["error"]
         told(f"{result['model'][:30]}..., {result['why']}, accuracy {result['metrics']['accuracy']:.3f}")
-        picture = _picture(_array(data, "t10k-images-idx3", 3)[_array(data, "t10k-labels-idx1", 1) == 7][0])
-        named = _asked(service.post("/v1/classify?model=my-clothes", files={"image": picture}))
+        unseen = picture(_array(data, "t10k-images-idx3", 3)[_array(data, "t10k-labels-idx1", 1) == 7][0])
+        named = _asked(service.post("/v1/classify?model=my-clothes", files={"image": unseen}))
         best = named["results"][0]["predictions"][0]
         told(f"a new picture is a {best['label']} with probability {best['probability']:.3f}")
 
@@ -78,11 +77,18 @@ def archive(data: Path) -> bytes:
     with zipfile.ZipFile(out, "w") as packed:
         for name, label in CLASSES.items():
             for number in np.flatnonzero(labels == label)[:PER_CLASS]:
-                packed.writestr(f"{name}/{number:05d}.png", _picture(pixels[number]))
+                packed.writestr(f"{name}/{number:05d}.png", picture(pixels[number]))
     return out.getvalue()
 
 
-def _picture(pixels: NDArray[np.uint8]) -> bytes:
+def fashion_mnist(folder: Path) -> Path:
+    """The folder of the four files: `folder` itself, or one in it."""
+    own = folder / "fashion-mnist"
+    return own if own.exists() else folder
+
+
+def picture(pixels: NDArray[np.uint8]) -> bytes:
+    """A grey picture as PNG."""
     height, width = pixels.shape
     return images.encode(pixels.tobytes(), width=width, height=height, channels=1, format="png")
 
