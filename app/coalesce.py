@@ -55,6 +55,9 @@ class _Request(Generic[I, R]):
             self.error = error
             self.done.set_result(None)
 
+    def expire(self) -> None:
+        self.fail(DeadlineExceeded())
+
 
 @dataclass(frozen=True)
 class _Part(Generic[I, R]):
@@ -120,12 +123,11 @@ class Coalescer(Generic[L, I, R]):
         line.requests.append(request)
         line.waiting += len(items)
         self._schedule(key, lane)
+        alarm = loop.call_at(deadline, request.expire)
         try:
-            async with asyncio.timeout_at(deadline):
-                await request.done
-        except TimeoutError:
-            raise DeadlineExceeded() from None
+            await request.done
         finally:
+            alarm.cancel()
             self._leave(key, lane, request, owner)
         if request.error is not None:
             raise request.error.with_traceback(None)
