@@ -2,13 +2,13 @@
 
 from typing import Any, Self
 
-import kombu
 from celery.app.amqp import AMQP
+from kombu.connection import Connection
 
 LONGEST_PAUSE_SECONDS = 2.0
 
 
-class _Steady(kombu.Connection):
+class _Steady(Connection):
     """Asks every two seconds. kombu's own pause grows by two seconds each time, up to half a minute, which would be
     added to every outage."""
 
