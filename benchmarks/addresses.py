@@ -7,7 +7,6 @@ process each) in turns, twice, so that what else runs on the machine hits both a
 """
 
 import argparse
-import asyncio
 import contextlib
 import itertools
 import platform
@@ -51,26 +50,26 @@ def main() -> None:
     )
     print("| | requests/s | p50 | p99 |\n|---|---|---|---|")
     with contextlib.ExitStack() as stack:
-        targets = [("api, cached", asked.url, itertools.repeat(Request("GET", FACE)), face)]
+        targets = [("api, cached", asked.url, itertools.repeat(Request.of("GET", FACE)), face)]
         if shutil.which("nginx"):
             address = stack.enter_context(nginx(face))
-            targets.append(("nginx, a file", address, itertools.repeat(Request("GET", "/face.webp")), face))
+            targets.append(("nginx, a file", address, itertools.repeat(Request.of("GET", "/face.webp")), face))
         fresh = (
-            Request("GET", f"/v1/faces/b{time.time_ns()}-{number}.webp?size=96&radius=50")
+            Request.of("GET", f"/v1/faces/b{time.time_ns()}-{number}.webp?size=96&radius=50")
             for number in itertools.count()
         )
         targets.append(("api, drawn", asked.url, fresh, b""))
         for name, url, requests, expected in targets * ROUNDS:
-            tell(name, asyncio.run(run(url, requests, expected, seconds=asked.seconds, clients=asked.clients)))
+            tell(name, run(url, requests, expected, seconds=asked.seconds, clients=asked.clients))
 
 
-async def run(url: str, requests: Iterator[Request], expected: bytes, *, seconds: float, clients: int) -> Outcome:
+def run(url: str, requests: Iterator[Request], expected: bytes, *, seconds: float, clients: int) -> Outcome:
     """One run; an answer other than `expected`, where that is known, counts as wrong."""
 
     def right(_request: Request, status: int, body: bytes) -> bool:
         return status == 200 and (not expected or body == expected)
 
-    return await load.closed(url, requests, clients=clients, seconds=seconds, check=right)
+    return load.closed(url, requests, clients=clients, seconds=seconds, check=right)
 
 
 def tell(name: str, outcome: Outcome) -> None:

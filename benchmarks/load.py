@@ -157,13 +157,14 @@ async def _open(url: str, requests: Iterator[Request], *, rate: float, seconds: 
         if len(record.answers) == count:
             over.set()
 
-    began = time.perf_counter()
-    for number in range(count):
-        planned = began + number / rate
-        if (wait := planned - time.perf_counter()) > 0:
-            await asyncio.sleep(wait)
-        connection = idle.pop() if idle else _Connection(url, answered)
-        connection.send(_Answer(next(requests), planned))
+    began, sent = time.perf_counter(), 0
+    while sent < count:
+        due = min(count, int((time.perf_counter() - began) * rate) + 1)
+        for number in range(sent, due):
+            connection = idle.pop() if idle else _Connection(url, answered)
+            connection.send(_Answer(next(requests), began + number / rate))
+        sent = due
+        await asyncio.sleep(max(0.0, began + sent / rate - time.perf_counter()))  # answers come in meanwhile
     await over.wait()
     record.seconds = time.perf_counter() - began
     for connection in idle:

@@ -2,45 +2,28 @@
 
     python -m benchmarks.serve [--seconds 8] [--clients 1 8 64]
 
-Before the service starts, this process runs the bare network on full batches, and the bare pipeline: the same
-decoding, the same network, the same encoding, back to back, with nothing in between. Then the service runs as
-`likeness up` starts it, in a temporary home, and this process is its clients. Every answer is checked: a
-classification must be the one that the bare network gives, a face must be a whole PNG file.
+Before the service starts, this process runs the bare network and the bare pipeline (`benchmarks.workload`). Then the
+service runs as `likeness up` starts it, in a temporary home, and this process is its clients. Every answer is checked.
+
+Two ratios stand beside each rate. The first is to the bare pipeline on all cores. The clients take a part of the same
+cores, which no service could use; the second is to what the bare pipeline would reach on the cores that they left. CPU
+time an image is told by process: other work on the machine changes it less than it changes rates.
 """
 
 import argparse
-import io
-import itertools
-import json
 import platform
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
-import numpy as np
-from PIL import Image
 
 from app.contract import cores
-from app.contract.registry import read_header
-from benchmarks import load
-from models import checkpoint, images, styles
+from benchmarks import load, workload
+from benchmarks.processes import Processes
+from benchmarks.workload import Bare
 from tests.running import running_service
-from worker.onnx_network import OnnxNetwork
-
-CHECKPOINTS = Path(__file__).parents[1] / "models" / "checkpoints"
-BATCH = 64
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """Pictures to classify: the files, and the class that the bare network gives each."""
-
-    files: list[bytes]
-    labels: list[int]
 
 
 def main() -> None:
@@ -51,147 +34,69 @@ def main() -> None:
     options = parser.parse_args()
     print(
         f"{platform.machine()}, {cores.available()} cores, onnxruntime {version('onnxruntime')},"
-        f" {options.seconds} s each"
+        f" {options.seconds:g} s each"
     )
-    classifier, generator = _network("clothing"), _network("faces")
-    latents = styles.read(CHECKPOINTS / "faces.safetensors")
-    pictures = _pictures(classifier)
-    bare = _bare(classifier, generator, latents, pictures, seconds=options.seconds)
-    for name, rate in bare.items():
-        print(f"{name:<44}{rate:>9.0f} images/s")
+    pictures = workload.pictures()
+    network, classify = workload.bare_classify(pictures, seconds=options.seconds)
+    _tell_bare("bare network, classify, batch 64", network)
+    _tell_bare("bare pipeline, classify 28x28 PNG", classify)
+    network, face = workload.bare_face(seconds=options.seconds)
+    _tell_bare("bare network, face 64x64, batch 64", network)
+    _tell_bare("bare pipeline, face 64x64 PNG", face)
     with tempfile.TemporaryDirectory(prefix="likeness-") as home, running_service(Path(home)) as service:
+        bench = Bench(service.base_url, Processes.below(service.process.pid), options.seconds)
         for clients in options.clients:
-            _report(
-                f"classify 28x28 PNG, {clients} clients",
-                service.base_url,
-                _classifications(pictures),
-                clients=clients,
-                seconds=options.seconds,
-                check=_right_label,
-                against=bare["bare pipeline, classify 28x28 PNG"],
-            )
+            requests = workload.classifications(pictures)
+            bench.run("classify 28x28 PNG", requests, workload.right_label, clients=clients, bare=classify)
         for clients in options.clients:
-            _report(
-                f"face 64x64 PNG uncached, {clients} clients",
-                service.base_url,
-                _faces(clients),
-                clients=clients,
-                seconds=options.seconds,
-                check=_is_face,
-                against=bare["bare pipeline, face 64x64 PNG"],
-            )
+            bench.run("face 64x64 PNG uncached", workload.faces(), workload.is_face, clients=clients, bare=face)
 
 
-def _report(
-    name: str,
-    url: str,
-    requests: Iterator[load.Request],
-    *,
-    clients: int,
-    seconds: float,
-    check: load.Check,
-    against: float,
-) -> None:
-    before = _coalescing(url)
-    outcome = load.closed(url, requests, clients=clients, seconds=seconds, check=check)
-    after = _coalescing(url)
-    batches = after["batches"] - before["batches"]
-    mean = (after["images"] - before["images"]) / batches if batches else float("nan")
-    print(
-        f"{name:<44}{outcome.per_second:>9.0f} images/s   p50 {outcome.quantile_ms(0.5):6.1f} ms"
-        f"   p99 {outcome.quantile_ms(0.99):6.1f} ms   {outcome.per_second / against:5.2f} of the bare pipeline"
-        f"   mean batch {mean:4.1f}   {sum(outcome.statuses.values()) - outcome.statuses[200]} refused"
-        f"   {outcome.wrong} wrong"
-    )
+class Bench:
+    """Measures one running service.
 
+    Args:
+        url: where it is.
+        processes: what it consists of.
+        seconds: length of each measurement.
+    """
 
-def _bare(
-    classifier: OnnxNetwork, generator: OnnxNetwork, latents: styles.Styles, pictures: Pictures, *, seconds: float
-) -> dict[str, float]:
-    """Images a second in this process, by what is measured."""
-    decoded = np.stack([_decode(file) for file in pictures.files[:BATCH]])
-    drawn = np.stack([latents.draw(f"bare-{number}") for number in range(BATCH)])
-    files, seeds = itertools.cycle(pictures.files), itertools.count()
+    def __init__(self, url: str, processes: Processes, seconds: float) -> None:
+        self._url, self._processes, self._seconds = url, processes, seconds
 
-    def classify() -> None:
-        classifier.logits(np.stack([_decode(next(files)) for _ in range(BATCH)]))
-
-    def draw() -> None:
-        for pixels in generator.pixels(np.stack([latents.draw(f"bare-{next(seeds)}") for _ in range(BATCH)])):
-            height, width, channels = pixels.shape
-            images.encode(pixels.tobytes(), width=width, height=height, channels=channels, format="png")
-
-    return {
-        "bare network, classify, batch 64": _rate(lambda: classifier.logits(decoded), seconds),
-        "bare pipeline, classify 28x28 PNG": _rate(classify, seconds),
-        "bare network, face 64x64, batch 64": _rate(lambda: generator.pixels(drawn), seconds),
-        "bare pipeline, face 64x64 PNG": _rate(draw, seconds),
-    }
-
-
-def _rate(batch: Callable[[], object], seconds: float) -> float:
-    batch()
-    started, count = time.perf_counter(), 0
-    while time.perf_counter() - started < seconds:
-        batch()
-        count += BATCH
-    return count / (time.perf_counter() - started)
-
-
-def _network(name: str) -> OnnxNetwork:
-    digest = checkpoint.digest(CHECKPOINTS / f"{name}.safetensors")
-    return OnnxNetwork(CHECKPOINTS / f"{name}.onnx", digest=digest, threads=cores.available())
-
-
-def _pictures(classifier: OnnxNetwork) -> Pictures:
-    """640 clothing pictures that the bundled generator draws, as PNG files."""
-    path = CHECKPOINTS / "clothing-gan.safetensors"
-    latents, network = styles.read(path), _network("clothing-gan")
-    size = int(read_header(path.read_bytes())["input"]["size"])
-    drawn = network.pixels(np.stack([latents.draw(f"picture-{number}") for number in range(640)]))
-    files = []
-    for pixels in drawn:
-        buffer = io.BytesIO()
-        Image.frombytes("L", (size, size), pixels.tobytes()).resize((28, 28)).save(buffer, "PNG")
-        files.append(buffer.getvalue())
-    logits = np.concatenate(
-        [
-            classifier.logits(np.stack([_decode(file) for file in files[start : start + BATCH]]))
-            for start in range(0, len(files), BATCH)
-        ]
-    )
-    return Pictures(files, [int(label) for label in logits.argmax(1)])
-
-
-def _decode(file: bytes) -> np.ndarray:
-    pixels = images.decode(file, size=28, channels=1, max_pixels=1_000_000)
-    return np.frombuffer(pixels, np.uint8).reshape(28, 28, 1)
-
-
-def _classifications(pictures: Pictures) -> Iterator[load.Request]:
-    requests = [
-        load.Request.of(
-            "POST", "/v1/classify?top_k=1", body=file, headers=(("Content-Type", "image/png"),), expected=label
+    def run(
+        self, name: str, requests: Iterator[load.Request], check: load.Check, *, clients: int, bare: Bare
+    ) -> load.Outcome:
+        """Keep `clients` requests going and print two lines."""
+        sent, spent = _coalescing(self._url), self._processes.cpu_seconds()
+        outcome = load.closed(self._url, requests, clients=clients, seconds=self._seconds, check=check)
+        sent_after, spent_after = _coalescing(self._url), self._processes.cpu_seconds()
+        batches = sent_after["batches"] - sent["batches"]
+        mean = (sent_after["images"] - sent["images"]) / batches if batches else float("nan")
+        possible = bare.possible(client_cores=outcome.cpu_seconds / outcome.seconds)
+        p50 = outcome.quantile_ms(0.5)
+        alone = f"   {p50 - bare.alone_ms:+.1f} ms to the bare pipeline" if clients == 1 and bare.alone_ms else ""
+        print(
+            f"{name + f', {clients} clients':<44}{outcome.per_second:>9.0f} images/s   p50 {p50:6.1f} ms"
+            f"   p99 {outcome.quantile_ms(0.99):6.1f} ms   {outcome.per_second / bare.per_second:5.2f} of the bare"
+            f" pipeline, {outcome.per_second / possible:5.2f} of it on the cores that the clients left{alone}"
         )
-        for file, label in zip(pictures.files, pictures.labels, strict=True)
-    ]
-    return itertools.cycle(requests)
+        costs = {"clients": outcome.cpu_seconds} | {
+            part: spent_after[part] - spent[part] for part in sorted(spent_after)
+        }
+        told = ", ".join(f"{part} {1000 * seconds / outcome.answers:.3f}" for part, seconds in costs.items())
+        total = 1000 * sum(costs.values()) / outcome.answers
+        print(
+            f"{'':<44}CPU ms an image: {told}; {total:.3f} together, {bare.cpu_ms:.3f} for the bare pipeline"
+            f"   mean batch {mean:.1f}   {outcome.answers - outcome.statuses[200]} refused   {outcome.wrong} wrong",
+            flush=True,
+        )
+        return outcome
 
 
-def _right_label(request: load.Request, status: int, body: bytes) -> bool:
-    if status != 200:
-        return status == 503
-    (result,) = json.loads(body)["results"]
-    return bool(result["predictions"][0]["index"] == request.expected)
-
-
-def _faces(run: int) -> Iterator[load.Request]:
-    stamp = time.time_ns()
-    return (load.Request.of("GET", f"/v1/faces/{stamp}-{run}-{number}.png") for number in itertools.count())
-
-
-def _is_face(_request: load.Request, status: int, body: bytes) -> bool:
-    return body.startswith(b"\x89PNG") and body.endswith(b"IEND\xaeB`\x82") if status == 200 else status == 503
+def _tell_bare(name: str, bare: Bare) -> None:
+    alone = f"   {bare.alone_ms:.1f} ms alone" if bare.alone_ms is not None else ""
+    print(f"{name:<44}{bare.per_second:>9.0f} images/s   CPU ms an image: {bare.cpu_ms:.3f}{alone}", flush=True)
 
 
 def _coalescing(url: str) -> dict[str, int]:
