@@ -4,6 +4,7 @@ torchrun tells each process its rank through environment variables; without them
 """
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ from typing import Literal
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.nn import Parameter
 
 Precision = Literal["fp32", "bf16"]
 
@@ -43,6 +45,17 @@ class Place:
         parts = [torch.empty_like(rows) for _ in range(self.world)]
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
+
+    def average_gradients(self, parameters: Sequence[Parameter]) -> None:
+        """Average gradients over the processes in one message. Every process lacks the same ones, if any."""
+        if self.world == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= self.world
+        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
 
     def autocast(self, precision: Precision) -> AbstractContextManager[None]:
         """Mixed precision around a forward pass; weights and optimiser stay in fp32. bf16 needs no loss scaling."""

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.features import EMBEDDING_SIZE, STAGE_CHANNELS, Trunk
+from models.features import EMBEDDING_SIZE, STAGE_CHANNELS, Trunk, as_seen
 
 REMEMBERED = 256  # generated pictures: more would come from another generator, whose drift would pass for variety
 KNOWN = 2048  # real pictures
@@ -75,9 +75,10 @@ class EnergyDistance(nn.Module):
         return (described - self.mean) * self.scale
 
 
-def describe(pictures: Tensor, trunk: Trunk) -> Tensor:
-    """Descriptions [N, sum(LENGTHS)] of pictures [N, 3, S, S]: the trunk's fine maps pooled, and its summary."""
-    *fine, last = trunk(pictures)
+def describe(pictures: Tensor, trunk: Trunk, *, side: int) -> Tensor:
+    """Descriptions [N, sum(LENGTHS)] of pictures [N, C, S, S], which the trunk sees `side` pixels wide: its fine maps,
+    pooled, beside its summary."""
+    *fine, last = trunk(as_seen(pictures, side))
     pooled = [F.adaptive_avg_pool2d(each, GRID).flatten(1) for each in fine]
     return torch.cat((*pooled, trunk.summary(last)), dim=1)
 

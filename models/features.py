@@ -125,6 +125,13 @@ def load_trunk(name: str = NAME) -> Trunk:
     return trunk.eval().requires_grad_(False)
 
 
+def as_seen(pictures: Tensor, side: int) -> Tensor:
+    """Pictures [N, C, S, S] as a trunk takes them: three channels, `side` pixels wide."""
+    if pictures.shape[-1] != side:
+        pictures = F.interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)
+    return pictures.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+
+
 class _SameConv(nn.Module):
     """Convolution with TensorFlow's "same" padding, which is lopsided where the stride is two."""
 

@@ -16,17 +16,16 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from models import devices, gan_snapshot, latents, losses
 from models.augment import augment, mirror
 from models.data import Pictures
 from models.discriminator import FeatureDiscriminator, PixelDiscriminator
 from models.energy import KNOWN, EnergyDistance, describe
-from models.features import load_trunk
+from models.features import as_seen, load_trunk
 from models.gan import Generator
+from models.gan_batches import Batches
 from models.gan_presets import GanConfig
 from models.health import Health
 from models.progress import Event, Metrics, Progress, Sample
@@ -81,10 +80,10 @@ class GanRun:
         self.generator_steps = torch.optim.Adam(self.generator.parameters(), lr=config.learning_rate, betas=betas)
         self.judge_steps = torch.optim.Adam(self.judges, lr=config.judge_learning_rate, betas=betas)
         self.images, self.seconds = 0, 0.0
-        self._order: tuple[int, Tensor] = (-1, torch.empty(0))
-        few = self._real(torch.arange(min(STANDARDISED, len(self.pictures))))
+        self.batches = Batches(self.pictures, seed=config.seed, device=place.device)
+        few = self.batches.real(torch.arange(min(STANDARDISED, len(self.pictures))), size=config.size)
         self.health = Health(few)
-        self.features.standardise(self.trunk(self._looked_at(few, config.feature_pixels)))
+        self.features.standardise(self.trunk(as_seen(few, config.feature_pixels)))
         self._matched = 0  # the side of the pictures that the energy distance matches
 
     def events(self, stop: Callable[[], bool]) -> Iterator[Event]:
@@ -121,12 +120,9 @@ class GanRun:
         # 1,000,003 is prime, so that neighbouring seeds, ranks and counts do not meet.
         generator = torch.Generator().manual_seed((config.seed * 1_000_003 + place.rank) * 1_000_003 + self.images)
         size = config.size_at(self.images)
-        chosen = self._batch()[place.rank :: place.world]
-        labels = None
-        if config.generator.classes:
-            assert self.pictures.labels is not None
-            labels = self.pictures.labels[chosen].to(place.device)
-        real = _shrunk(self._real(chosen), size)
+        chosen = self.batches.indices(self.images, config.batch)[place.rank :: place.world]
+        labels = self.batches.labels(chosen) if config.generator.classes else None
+        real = self.batches.real(chosen, size=size)
         if config.mirror:
             real = mirror(real, generator=generator)
         z = torch.randn(len(chosen), config.generator.latent_size, generator=generator).to(place.device)
@@ -138,9 +134,9 @@ class GanRun:
         judged = augment(drawn, probability=config.augment, generator=generator)
         real, judged = (x.contiguous(memory_format=torch.channels_last) for x in (real, judged))
         with torch.no_grad():
-            real_maps = self.trunk(self._looked_at(real, config.feature_pixels))
+            real_maps = self.trunk(as_seen(real, config.feature_pixels))
         # In fp32, because bf16 is slower for depthwise convolutions.
-        fake_maps = self.trunk(self._looked_at(judged, config.feature_pixels))
+        fake_maps = self.trunk(as_seen(judged, config.feature_pixels))
         with place.autocast(config.precision):
             real_pixels, fake_pixels = self.pixels(real, labels), self.pixels(judged, labels)
             real_features, fake_features = self.features(real_maps, labels), self.features(fake_maps, labels)
@@ -156,7 +152,7 @@ class GanRun:
         if self.energy is not None:
             self._match(self.energy, size)
             few = drawn[: max(1, config.energy_pictures // place.world)]
-            described = describe(self._looked_at(few, config.energy_pixels), self.trunk)
+            described = describe(few, self.trunk, side=config.energy_pixels)
             values["loss_energy"] = self.energy(described)
             loss = loss + config.energy_weight * values["loss_energy"]
             self.energy.remember(place.gather(described.detach()))
@@ -195,41 +191,17 @@ class GanRun:
         columns = self.config.generator.classes or 8
         return Sample(self.images, self.draw(self.config.samples).numpy(), columns)
 
-    def _batch(self) -> Tensor:
-        """Indices of the next batch: the pictures in a new order each epoch, batches running across the border."""
-        count = len(self.pictures)
-        at = torch.arange(self.images, self.images + self.config.batch)
-        epochs = at // count
-        return torch.cat([self._epoch(int(epoch))[at[epochs == epoch] % count] for epoch in epochs.unique()])
-
-    def _epoch(self, epoch: int) -> Tensor:
-        if self._order[0] != epoch:
-            shuffle = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
-            self._order = (epoch, torch.randperm(len(self.pictures), generator=shuffle))
-        return self._order[1]
-
-    def _real(self, indices: Tensor) -> Tensor:
-        """Training pictures, float [N, C, H, W] in [-1, 1] on the device."""
-        return self.pictures.images[indices].to(self.place.device, torch.float32).div(127.5).sub(1)
-
-    def _looked_at(self, pictures: Tensor, side: int) -> Tensor:
-        """Pictures as the trunk looks at them: three channels, `side` pixels wide."""
-        if pictures.shape[-1] != side:
-            pictures = F.interpolate(pictures, size=(side, side), mode="bilinear", align_corners=False)
-        return pictures.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
-
     @torch.no_grad()
     def _match(self, energy: EnergyDistance, size: int) -> None:
         """Have the energy distance match real pictures of `size` pixels, which follow from the pictures alone."""
         if self._matched == size:
             return
-        count = min(KNOWN, len(self.pictures))
         described = []
-        for chosen in (torch.arange(count) * len(self.pictures) // count).split(DRAWN_AT_ONCE):
-            real = _shrunk(self._real(chosen), size)
+        for chosen in self.batches.spread(KNOWN).split(DRAWN_AT_ONCE):
+            real = self.batches.real(chosen, size=size)
             if self.config.mirror:
                 real[::2] = real[::2].flip(3)
-            described.append(describe(self._looked_at(real, self.config.energy_pixels), self.trunk))
+            described.append(describe(real, self.trunk, side=self.config.energy_pixels))
         energy.match(torch.cat(described))
         self._matched = size
 
@@ -247,8 +219,7 @@ class GanRun:
     @torch.no_grad()
     def _update(self) -> None:
         config = self.config
-        if self.place.world > 1:
-            _average_gradients([*self.generator.parameters(), *self.judges], self.place.world)
+        self.place.average_gradients([*self.generator.parameters(), *self.judges])
         heat = config.heat_at(self.images)
         for optimiser, rate in (
             (self.generator_steps, config.learning_rate),
@@ -282,19 +253,5 @@ def _networks(config: GanConfig, device: torch.device) -> tuple[Generator, Pixel
     return generator, pixels, features
 
 
-def _shrunk(pictures: Tensor, size: int) -> Tensor:
-    return pictures if pictures.shape[-1] == size else F.avg_pool2d(pictures, pictures.shape[-1] // size)
-
-
 def _passed(before: int, now: int, every: int) -> bool:
     return before // every != now // every
-
-
-def _average_gradients(parameters: list[nn.Parameter], world: int) -> None:
-    """Average gradients over the processes in one message. Every process lacks the same ones, if any."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    dist.all_reduce(flat)
-    flat /= world
-    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(part.view_as(gradient))

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models.energy import LENGTHS, REMEMBERED, EnergyDistance, describe
-from models.features import Trunk
+from models.features import Trunk, as_seen
 
 LENGTH = sum(LENGTHS)
 
@@ -82,8 +82,8 @@ def test_a_description_holds_every_scale_and_the_summary():
     for parameter in trunk.parameters():
         torch.nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(0))
     pictures = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
-    described = describe(pictures, trunk)
+    described = describe(pictures, trunk, side=64)
     assert described.shape == (2, LENGTH)
     *_, summary = described.split(LENGTHS, dim=1)
-    assert torch.allclose(summary, trunk.summary(trunk(pictures)[-1]))
+    assert torch.equal(summary, trunk.summary(trunk(as_seen(pictures, 64))[-1]))
     assert described[:, : LENGTHS[0]].std() > 0

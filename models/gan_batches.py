@@ -1,0 +1,43 @@
+"""The training pictures of a generator, in the order in which its run sees them."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from models.data import Pictures
+
+
+class Batches:
+    """A new order each epoch, which follows from (seed, epoch) alone: where a run stands is a count of pictures."""
+
+    def __init__(self, pictures: Pictures, *, seed: int, device: torch.device) -> None:
+        self.pictures, self._seed, self._device = pictures, seed, device
+        self._order: tuple[int, Tensor] = (-1, torch.empty(0))  # the last epoch that was asked for
+
+    def indices(self, start: int, count: int) -> Tensor:
+        """Which pictures, int64 [count], come after `start` pictures; batches run across the border of epochs."""
+        at = torch.arange(start, start + count)
+        epochs = at // len(self.pictures)
+        parts = [self._epoch(int(epoch))[at[epochs == epoch] % len(self.pictures)] for epoch in epochs.unique()]
+        return torch.cat(parts)
+
+    def spread(self, count: int) -> Tensor:
+        """As many pictures, int64 [count at most], in even distances: they come from all sources of the data."""
+        count = min(count, len(self.pictures))
+        return torch.arange(count) * len(self.pictures) // count
+
+    def real(self, indices: Tensor, *, size: int) -> Tensor:
+        """Pictures as float [N, C, size, size] in [-1, 1] on the device."""
+        real = self.pictures.images[indices].to(self._device, torch.float32).div(127.5).sub(1)
+        return real if real.shape[-1] == size else F.avg_pool2d(real, real.shape[-1] // size)
+
+    def labels(self, indices: Tensor) -> Tensor:
+        """The classes of pictures, int64 [N] on the device. The pictures must have them."""
+        assert self.pictures.labels is not None
+        return self.pictures.labels[indices].to(self._device)
+
+    def _epoch(self, epoch: int) -> Tensor:
+        if self._order[0] != epoch:
+            shuffle = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
+            self._order = (epoch, torch.randperm(len(self.pictures), generator=shuffle))
+        return self._order[1]
