@@ -67,9 +67,11 @@ from app.routes import (
 )
 from app.seed_search import SeedSearch
 from app.sheets import Sheets
+from app.short_face import ShortFace
 from app.signals import Signals
 from app.sweep import Sweep
 from app.traced_requests import TraceRequests
+from app.training_checks import TrainingChecks
 from app.trainings import Trainings
 from app.usage import Usage
 from app.walks import Walks
@@ -121,7 +123,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 yield
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_SILENT, **openapi.ABOUT)
-    app.router.routes.append(RawClassify())
+    app.router.routes += [RawClassify(), ShortFace()]
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/web", pages.files())
@@ -245,7 +247,8 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             durable=durable,
             outputs=Outputs(store, classification),
             datasets=uploaded,
-            trainings=Trainings(database, durable, catalog, uploaded, settings),
+            training_checks=TrainingChecks(database, catalog, uploaded, settings),
+            trainings=Trainings(database, durable, settings),
             curator=Curator(database, store, catalog, inference, client),
         )
 
