@@ -33,6 +33,7 @@ from app.provenance import Provenance
 from app.seed_search import SeedSearch
 from app.sheets import Sheets
 from app.signals import Signals
+from app.training_checks import TrainingChecks
 from app.trainings import Trainings
 from app.usage import Usage
 from app.walks import Walks
@@ -69,6 +70,7 @@ class Parts:
     durable: Durable
     outputs: Outputs
     datasets: Datasets
+    training_checks: TrainingChecks
     trainings: Trainings
     curator: Curator
 
@@ -106,6 +108,7 @@ ClassificationPart = Annotated[Classification, Depends(_part("classification"))]
 DurablePart = Annotated[Durable, Depends(_part("durable"))]
 OutputsPart = Annotated[Outputs, Depends(_part("outputs"))]
 DatasetsPart = Annotated[Datasets, Depends(_part("datasets"))]
+TrainingChecksPart = Annotated[TrainingChecks, Depends(_part("training_checks"))]
 TrainingsPart = Annotated[Trainings, Depends(_part("trainings"))]
 CuratorPart = Annotated[Curator, Depends(_part("curator"))]
 

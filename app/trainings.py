@@ -1,4 +1,4 @@
-"""Training jobs on the api's side: checked, accepted, planned, followed, steered."""
+"""Training jobs on the api's side: accepted, planned, followed, steered. What they ask was checked before."""
 
 import asyncio
 import contextlib
@@ -7,38 +7,27 @@ from typing import Any
 
 import sqlalchemy.exc
 
-from app import job_bounds, preset_settings, webhook_address
+from app import job_bounds, preset_settings
 from app.caller import Caller
-from app.catalog import Catalog
 from app.contract import datasets, events, jobs, presets, registry, training, webhooks
 from app.contract.database import Database
-from app.contract.datasets import Dataset
 from app.contract.errors import (
-    BadDataset,
-    BadOption,
-    Forbidden,
     JobFinished,
     UnknownJob,
-    UnknownModel,
-    UnknownPreset,
-    WrongKind,
 )
 from app.contract.events import Event
 from app.contract.jobs import Job
 from app.contract.messages import TRAIN_QUEUE
 from app.contract.presets import Preset
-from app.contract.schemas.training import ImagesBudget, MinutesBudget, TrainingJobRequest, TrainingPlan
+from app.contract.schemas.training import TrainingJobRequest, TrainingPlan
 from app.contract.settings import Settings
 from app.contract.states import JobState
 from app.contract.training import TrainingRequest
-from app.datasets import Datasets
 from app.durable import Durable
 from app.idempotency import Claim
 
 ROUTE = "/v1/training-jobs"
-LEAST_OF_A_CLASS = 2
 PROBE_SECONDS = 25.0
-RUNS = "job_"
 _FREE = frozenset({"seed", "images", "licence", "credit", "report_images", "report_every"})
 """Settings that do not change the speed much."""
 
@@ -48,47 +37,9 @@ _log = logging.getLogger(__name__)
 class Trainings:
     """The training jobs of this service."""
 
-    def __init__(
-        self, database: Database, durable: Durable, catalog: Catalog, found: Datasets, settings: Settings
-    ) -> None:
-        self._database, self._durable, self._catalog, self._datasets = database, durable, catalog, found
-        self._private_webhooks = settings.webhook_private_addresses
+    def __init__(self, database: Database, durable: Durable, settings: Settings) -> None:
+        self._database, self._durable = database, durable
         self._most_waiting, self._most_minutes = settings.key_waiting_jobs, settings.key_training_minutes_per_day
-
-    async def check(self, asked: TrainingJobRequest, caller: Caller) -> tuple[TrainingRequest, Preset]:
-        """What a worker will be told, and the preset.
-
-        Raises:
-            UnknownPreset, UnknownDataset, DatasetNotReady, BadDataset, UnknownModel, UnknownVersion, WrongKind: what
-                the request names is not there, or does not fit.
-            InvalidFields, BadOption: a setting is not valid.
-            Forbidden: the model belongs to another key.
-            WebhookRefused: nothing is sent to that address.
-        """
-        preset, dataset = await asyncio.to_thread(self._named, asked, caller)
-        changes = preset_settings.check(asked.settings, preset.settings)
-        settings = preset_settings.merged(preset_settings.defaults(preset.settings), changes)
-        if "data" in changes:
-            raise BadOption(name="settings.data", reason="is said by `dataset`")
-        if asked.budget is not None and "images" in changes:
-            raise BadOption(name="settings.images", reason="is said by `budget`, too; give one of them")
-        _check_pictures(dataset, preset, settings)
-        self._check_model(asked.model, preset, caller)
-        start = self._catalog.resolve(asked.resume_from, kind=preset.kind) if asked.resume_from else None
-        if asked.webhook is not None:
-            await webhook_address.check(asked.webhook.url, private=self._private_webhooks)
-        request = TrainingRequest(
-            preset=preset.name,
-            dataset=dataset.id,
-            dataset_name=dataset.name,
-            model=asked.model,
-            settings=changes,
-            images=asked.budget.images if isinstance(asked.budget, ImagesBudget) else None,
-            minutes=asked.budget.minutes if isinstance(asked.budget, MinutesBudget) else None,
-            resume_from=start.ref if start else None,
-            promote=asked.promote,
-        )
-        return request, preset
 
     async def accept(
         self, request: TrainingRequest, asked: TrainingJobRequest, caller: Caller, claim: Claim | None
@@ -180,29 +131,7 @@ class Trainings:
     def preset(self, name: str) -> Preset:
         """One of them. Raises `UnknownPreset`."""
         with self._database.session() as session:
-            found = presets.get(session, name)
-        if found is None:
-            raise UnknownPreset(preset=name[:60])
-        return found
-
-    def _named(self, asked: TrainingJobRequest, caller: Caller) -> tuple[Preset, Dataset]:
-        preset, dataset = self.preset(asked.preset), self._datasets.get(asked.dataset, caller)
-        with self._database.session() as session:
-            return preset, datasets.take(session, dataset.id)
-
-    def _check_model(self, name: str, preset: Preset, caller: Caller) -> None:
-        if name.startswith(RUNS):
-            raise BadOption(name="model", reason=f"does not begin with {RUNS}; such names are those of running jobs")
-        if not self._catalog.is_taken(name):
-            return
-        try:
-            model = self._catalog.model(name)
-        except UnknownModel:
-            raise Forbidden(f"The name {name} is taken by a model of another key; choose another name.") from None
-        if model.kind != preset.kind:
-            raise WrongKind(model=name, kind=model.kind, wanted=preset.kind)
-        if caller.owner is not None and model.owner != caller.key:
-            raise Forbidden(scope="admin")
+            return presets.get(session, name)
 
     def _create(
         self, request: TrainingRequest, asked: TrainingJobRequest, caller: Caller, claim: Claim | None
@@ -246,27 +175,3 @@ class Trainings:
             with contextlib.suppress(JobFinished):  # a moment ago
                 await self._durable.steer(job.id, JobState.CANCELLED, "nobody waits for it any more", caller)
         return job.output if job.state is JobState.SUCCEEDED else None
-
-
-def _check_pictures(dataset: Dataset, preset: Preset, settings: dict[str, Any]) -> None:
-    """Refuse what the training would refuse, before it waits for a worker."""
-    report = dataset.report
-    strangers = sorted(set(dataset.classes) - set(report["train_classes"]))
-    if strangers:
-        raise BadDataset(reason=f"the class {strangers[0]!r} has pictures to test and none to train on")
-    if preset.kind != "classifier":
-        return
-    if len(dataset.classes) < 2:
-        raise BadDataset(reason="a classifier needs pictures in a folder for each of at least two classes")
-    for name, count in report["train_classes"].items():
-        if count < LEAST_OF_A_CLASS:
-            raise BadDataset(
-                reason=f"the class {name!r} has {count} picture to train on, and a classifier needs at least "
-                f"{LEAST_OF_A_CLASS} of each"
-            )
-    left = report["train"] - round(report["train"] * float(settings["validation"]))
-    if left < settings["batch"] or report["train"] - left < 2:
-        raise BadDataset(
-            reason=f"{report['train']} pictures to train on are too few for batches of {settings['batch']} and a "
-            "validation part; lower `batch`, or add pictures"
-        )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from app.contract.database import now
+from app.contract.errors import UnknownPreset
 from app.contract.registry import Kind
 from app.contract.tables import PresetRow
 
@@ -53,10 +54,12 @@ def presets(session: Session) -> list[Preset]:
     return [Preset.model_validate(row) for row in session.scalars(sa.select(PresetRow).order_by(PresetRow.name))]
 
 
-def get(session: Session, name: str) -> Preset | None:
-    """The preset, or None."""
+def get(session: Session, name: str) -> Preset:
+    """One of them. Raises `UnknownPreset`."""
     row = session.get(PresetRow, name)
-    return None if row is None else Preset.model_validate(row)
+    if row is None:
+        raise UnknownPreset(preset=name[:60])
+    return Preset.model_validate(row)
 
 
 def measured(session: Session, name: str, *, images_per_second: float, device: str) -> None:

@@ -20,6 +20,9 @@ KIND = "training"
 PROBE_KIND = "probe"
 """The kind of the short job that times a few steps."""
 
+RUNS = "job_"
+"""Checkpoints of a run are versions of a model with the job's id as its name: usable by name, and not listed."""
+
 Promote = Literal["never", "always", "if_better"]
 
 

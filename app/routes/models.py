@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from app import checkpoint_upload, errors
+from app.contract import training
 from app.contract.errors import (
     BadCheckpoint,
     BodyTooLarge,
@@ -52,14 +53,11 @@ _BODY: dict[str, Any] = {
     },
 }
 
-RUNS = "job_"
-"""Checkpoints of jobs that run are models with such names; they are used by name and not listed."""
-
 
 @router.get("", operation_id="listModels", summary="All models", responses=errors.declared(Unauthenticated))
 async def list_models(catalog: CatalogPart, _caller: Predictor) -> ModelList:
     """Every model, by name. OpenAI's clients read this list, too."""
-    models = [model for model in catalog.models if not model.name.startswith(RUNS)]
+    models = [model for model in catalog.models if not model.name.startswith(training.RUNS)]
     data = [ModelEntry(**_entry(model, catalog)) for model in models]
     return ModelList(data=data, has_more=False, last_id=data[-1].id if data else None)
 

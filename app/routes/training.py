@@ -31,7 +31,7 @@ from app.contract.schemas.training import (
     TrainingPlan,
 )
 from app.contract.states import JobState
-from app.dependencies import DurablePart, IdempotencyKey, JobId, Trainer, TrainingsPart
+from app.dependencies import DurablePart, IdempotencyKey, JobId, Trainer, TrainingChecksPart, TrainingsPart
 from app.durable import Durable
 from app.idempotency import Claim
 from app.trainings import ROUTE, Trainings
@@ -65,13 +65,14 @@ router = APIRouter(prefix=ROUTE, tags=["training"])
 )
 async def create_training_job(
     asked: TrainingJobRequest,
+    checks: TrainingChecksPart,
     trainings: TrainingsPart,
     durable: DurablePart,
     caller: Trainer,
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Everything is checked before anything is queued. With `dry_run` nothing is queued at all."""
-    request, preset = await trainings.check(asked, caller)
+    request, preset = await checks.check(asked, caller)
     if asked.dry_run:
         plan = await trainings.plan(request, preset, caller)
         return Response(plan.model_dump_json(), media_type="application/json")

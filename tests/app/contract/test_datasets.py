@@ -6,7 +6,7 @@ import pytest
 
 from app.contract import datasets, jobs, leases, presets, training, webhooks
 from app.contract.database import Database
-from app.contract.errors import DatasetInUse, DatasetNotReady, UnknownDataset
+from app.contract.errors import DatasetInUse, DatasetNotReady, UnknownDataset, UnknownPreset
 from app.contract.states import JobState
 
 UPLOADS = [datasets.Upload(name="a.zip", size_bytes=3, sha256="0" * 64)]
@@ -131,7 +131,8 @@ def test_presets_are_offered_again_and_keep_their_measured_cost(database: Databa
         presets.offer(session, [{**told, "description": "new"}])
     with database.session() as session:
         found = presets.get(session, "tiny")
-    assert found is not None
+        with pytest.raises(UnknownPreset):
+            presets.get(session, "huge")
     assert found.cost is not None
     assert (found.description, found.cost.images_per_second) == ("new", 12.5)
 
