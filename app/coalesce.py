@@ -105,6 +105,15 @@ class Coalescer(Generic[L, I, R]):
         """Images that are in no batch yet."""
         return sum(lane.waiting for lane in self._lanes.values())
 
+    def check(self, key: L, count: int, *, owner: str = "") -> None:
+        """Raise `Busy` when the owner's share of the lane has no room for so many more; owners who wait share alike."""
+        lane = self._lanes.get(key)
+        line = None if lane is None else lane.lines.get(owner)
+        if lane is None or line is None or not line.waiting:
+            return  # whoever waits for nothing may ask for as much as fits into one request
+        if line.waiting + count > self._max_queued_images // len(lane.lines):
+            raise Busy()
+
     async def run(self, key: L, items: Sequence[I], *, deadline: float, owner: str = "") -> Answer[R]:
         """The results of `items`, which may travel in one batch with those of others, or in several.
 
@@ -112,13 +121,10 @@ class Coalescer(Generic[L, I, R]):
             Busy: the owner's share of the lane is full; owners who wait have equal shares.
             DeadlineExceeded: the event loop's time reached `deadline`.
         """
+        self.check(key, len(items), owner=owner)
         loop = asyncio.get_running_loop()
         lane = self._lanes.setdefault(key, _Lane())
-        line = lane.lines.get(owner) or _Line()
-        share = self._max_queued_images // len(lane.lines.keys() | {owner})
-        if line.waiting and line.waiting + len(items) > share:
-            raise Busy()
-        lane.lines[owner] = line
+        line = lane.lines.setdefault(owner, _Line())
         request = _Request[I, R](items, deadline, loop.time(), loop.create_future())
         line.requests.append(request)
         line.waiting += len(items)

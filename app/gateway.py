@@ -6,7 +6,6 @@ of their own; this one says in which order they apply.
 """
 
 import contextlib
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -15,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app import cross_origin, errors, request_ids
 from app.body import Body, BodyBroken, BodyRules
 from app.contract.errors import LikenessError, LimitReached
-from app.metrics import PROBES, Metrics, method_of, route_of
+from app.metrics import Metrics, method_of, route_of
+from app.request_log import RequestLog
 
 Head = Mapping[bytes, bytes]
 """Fields of a request's head by their name in small letters; of a field that is sent twice, the first one."""
@@ -24,8 +24,6 @@ Fields = list[tuple[bytes, bytes]]
 
 Admit = Callable[[Scope, Head], Awaitable[Fields]]
 """Lets a request in and gives header fields for its answer, or raises a `LikenessError`."""
-
-_log = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -38,6 +36,7 @@ class Gateway:
 
     def __init__(self, app: ASGIApp, *, admit: Admit, bodies: BodyRules) -> None:
         self._app, self._admit, self._bodies = app, admit, bodies
+        self._log = RequestLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,7 +49,10 @@ class Gateway:
         try:
             await self._let_in(scope, head, receive, answer)
         finally:
-            _count(scope, answer.status, time.perf_counter() - began)
+            route, method, seconds = route_of(scope), method_of(scope), time.perf_counter() - began
+            metrics: Metrics = scope["app"].state.parts.metrics
+            metrics.request(route, method, answer.status or 500, seconds)
+            self._log.tell(route, method, answer.status or 500, seconds)
 
     async def _let_in(self, scope: Scope, head: Head, receive: Receive, answer: "_Answer") -> None:
         if scope["method"] == "OPTIONS" and cross_origin.is_open(scope["path"]):
@@ -97,13 +99,3 @@ class _Answer:
             fields += [field for field in self._common if field[0] not in said]
             message = {**message, "headers": fields + self.own}
         await self._send(message)
-
-
-def _count(scope: Scope, status: int | None, seconds: float) -> None:
-    metrics: Metrics = scope["app"].state.parts.metrics
-    route, method, told = route_of(scope), method_of(scope), status or 500
-    metrics.request(route, method, told, seconds)
-    # The pattern and not the address, which may hold a signature or someone's name. Who probes reads the answer: while
-    # a service starts, that it is not ready yet is no news.
-    level = logging.DEBUG if told < 400 or route in PROBES else logging.WARNING if told >= 500 else logging.INFO
-    _log.log(level, "%s %s: %d in %.0f ms", method, route, told, 1000 * seconds)

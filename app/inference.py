@@ -76,6 +76,10 @@ class Inference:
         """When a request that arrives now must have its answer: time of the event loop."""
         return asyncio.get_running_loop().time() + self._deadline_seconds
 
+    def check_room(self, version: Version, pictures: int) -> None:
+        """Raise `Busy` when so many more pictures cannot wait, before anything is spent on them."""
+        self._classify.check(version.digest, pictures, owner=whose_turn())
+
     async def classify(self, version: Version, subjects: Sequence[Subject], *, deadline: float) -> Answer[Scores]:
         """Scores in the order of the subjects. Raises `LikenessError`."""
         await self._allowances.images(len(subjects))

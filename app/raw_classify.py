@@ -38,6 +38,7 @@ class RawClassify(BaseRoute):
         await auth.identified(parts.keyring, auth.secret(scope["likeness.head"]), "predict")
         upload = uploads.raw(await uploads.whole(receive), scope["query_string"])
         version = parts.catalog.resolve(upload.options.model, kind="classifier")
+        parts.inference.check_room(version, 1)
         pictures = await parts.codec.decode(upload.files, version)
         text = await parts.classification.answer(version, pictures, upload.options, deadline=deadline, began=began)
         fields = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text))]

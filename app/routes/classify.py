@@ -105,6 +105,8 @@ async def classify(
     began, deadline = asyncio.get_running_loop().time(), parts.inference.deadline()
     upload = await uploads.read(request, most_images=parts.settings.max_images_per_request)
     version = parts.catalog.resolve(upload.options.model, kind="classifier")
+    if not prefer.durable:
+        parts.inference.check_room(version, len(upload.files))
     pictures = await parts.codec.decode(upload.files, version)
     if not prefer.durable:
         text = await parts.classification.answer(version, pictures, upload.options, deadline=deadline, began=began)

@@ -1,0 +1,132 @@
+"""How the service grows with api and worker processes, what it does with more than it can, and how fast it starts.
+
+    python -m benchmarks.scale [--seconds 6] [--apis 1 2] [--workers 1 2]
+
+For each number of api processes (on one socket) and infer workers (which share the cores), the rate with 64 clients in
+a closed loop is the capacity. Then requests come on a fixed schedule at three times that rate, whatever the answers
+are: what is answered well should stay near the capacity, and the rest be refused at once. Latency counts from the
+moment a request was planned. The clients are this process, which takes its part of the same cores.
+"""
+
+import argparse
+import contextlib
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from app import prepare
+from app.contract import cores
+from app.contract.settings import Settings
+from benchmarks import load, workload
+from tests.running import running_redis
+
+CLIENTS = 64
+OVERLOAD = 3.0
+START_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service, and how long it took until it said that it is ready, and until a face was there."""
+
+    url: str
+    ready_seconds: float
+    face_seconds: float
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=6.0, help="length of each measurement")
+    parser.add_argument("--apis", type=int, nargs="+", default=[1, 2], help="numbers of api processes")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="numbers of infer workers")
+    options = parser.parse_args()
+    print(f"{platform.machine()}, {cores.available()} cores, {options.seconds:g} s each, classify 28x28 PNG\n")
+    print(
+        "| api | infer | ready | first face | images/s | p50 | p99 | asked at 3x | good/s | of capacity | good p99 |"
+        " refused | refused p50 | refused p99 |\n" + "|---" * 14 + "|"
+    )
+    pictures = workload.pictures()
+    for apis in options.apis:
+        for workers in options.workers:
+            with running(apis=apis, workers=workers) as service:
+                _row(service, pictures, apis=apis, workers=workers, seconds=options.seconds)
+
+
+def _row(service: Service, pictures: workload.Pictures, *, apis: int, workers: int, seconds: float) -> None:
+    asked = workload.classifications(pictures)
+    load.closed(service.url, asked, clients=CLIENTS, seconds=1.0)
+    closed = load.closed(service.url, asked, clients=CLIENTS, seconds=seconds, check=workload.right_label)
+    rate = OVERLOAD * closed.per_second
+    over = load.open_loop(service.url, asked, rate=rate, seconds=seconds, check=workload.right_label)
+    refused = over.answers - over.statuses[200]
+    wrong = closed.wrong + over.wrong
+    print(
+        f"| {apis} | {workers} | {service.ready_seconds:.1f} s | {service.face_seconds:.2f} s |"
+        f" {closed.per_second:.0f}{f' ({wrong} wrong)' if wrong else ''} | {closed.quantile_ms(0.5):.1f} ms |"
+        f" {closed.quantile_ms(0.99):.1f} ms | {rate:.0f}/s | {over.per_second:.0f} |"
+        f" {over.per_second / closed.per_second:.2f} | {over.quantile_ms(0.99):.0f} ms | {refused} |"
+        f" {over.refusal_ms(0.5):.1f} ms | {over.refusal_ms(0.99):.1f} ms |",
+        flush=True,
+    )
+
+
+@contextlib.contextmanager
+def running(*, apis: int, workers: int) -> Iterator[Service]:
+    """Run a service of so many processes on a Redis and a home of its own while the block runs."""
+    with (
+        tempfile.TemporaryDirectory(prefix="likeness-") as folder,
+        running_redis(Path(folder) / "redis.sock"),
+        socket.create_server(("127.0.0.1", 0), backlog=2048) as listener,
+        contextlib.ExitStack() as stack,
+    ):
+        settings = Settings(home=Path(folder), redis_url=f"unix://{folder}/redis.sock")
+        prepare.prepare(settings, checkpoints=prepare.bundled_checkpoints())
+        environment = {
+            **os.environ,
+            "LIKENESS_HOME": folder,
+            "LIKENESS_REDIS_URL": settings.redis_url,
+            "LIKENESS_WORKER_THREADS": str(max(1, cores.available() // workers)),
+            "LIKENESS_LOG_LEVEL": "error",
+        }
+        commands = [["app.server", "--fd", str(listener.fileno())]] * apis
+        commands += [["worker", "infer", "--name", f"infer-{number}"] for number in range(workers)]
+        began = time.perf_counter()
+        for command in commands:
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-m", *command], env=environment, pass_fds=[listener.fileno()], cwd=os.getcwd()
+                )
+            )
+            stack.callback(process.terminate)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        _wait(url, workers=workers)
+        ready = time.perf_counter() - began
+        began = time.perf_counter()
+        httpx.get(f"{url}/v1/faces/the-first.png", timeout=60).raise_for_status()
+        yield Service(url, ready, time.perf_counter() - began)
+
+
+def _wait(url: str, *, workers: int) -> None:
+    """Return when all workers say that they are ready."""
+    until = time.monotonic() + START_SECONDS
+    with httpx.Client(base_url=url, trust_env=False, timeout=START_SECONDS) as client:
+        while time.monotonic() < until:
+            reports = client.get("/v1/status").json()["workers"]
+            if sum(report["state"] == "ready" for report in reports) >= workers:
+                return
+            time.sleep(0.1)
+    raise TimeoutError("the service did not become ready")
+
+
+if __name__ == "__main__":
+    main()
