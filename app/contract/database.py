@@ -13,6 +13,15 @@ from sqlalchemy.orm import Session, sessionmaker
 if TYPE_CHECKING:
     from alembic.config import Config
 
+# Of libpq: a server that is gone without a word is given up in seconds, and not after the kernel's quarter of an hour.
+_PATIENCE = {
+    "connect_timeout": "3",  # seconds
+    "keepalives_idle": "10",  # seconds
+    "keepalives_interval": "3",  # seconds
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",  # milliseconds
+}
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -30,6 +39,8 @@ class Database:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() == "sqlite" and parsed.database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        if parsed.get_backend_name() == "postgresql":
+            parsed = parsed.set(query={**_PATIENCE, **parsed.query})  # what the URL itself says goes first
         self.engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
         if parsed.get_backend_name() == "sqlite":
             sa.event.listen(self.engine, "connect", _prepare_sqlite)

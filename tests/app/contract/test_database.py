@@ -1,8 +1,11 @@
+import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import sqlalchemy.exc
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -69,6 +72,23 @@ def test_a_newer_versions_schema_suffices_and_stays(own: Database) -> None:
     with own.session() as session:
         job = jobs.create(session, kind="generate", queue="infer", request={})
         assert jobs.get(session, job.id) == job
+
+
+def test_a_server_that_does_not_answer_is_given_up_within_seconds() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        database = Database(f"postgresql://likeness@127.0.0.1:{silent.getsockname()[1]}/likeness")
+        began = time.monotonic()
+        with pytest.raises(sqlalchemy.exc.OperationalError):
+            database.ping()
+        assert time.monotonic() - began < 10
+        database.close()
+
+
+def test_what_the_address_says_of_patience_holds() -> None:
+    database = Database("postgresql://likeness@127.0.0.1/likeness?connect_timeout=30")
+    assert database.engine.url.query["connect_timeout"] == "30"
+    assert database.engine.url.query["keepalives_idle"] == "10"
+    database.close()
 
 
 def test_the_head_is_the_one_that_alembic_sees() -> None:
