@@ -13,9 +13,9 @@ from tests import browser as chromium
 from tests.app.web import shapes
 from tests.running import Service
 
-pytestmark = [pytest.mark.browser, pytest.mark.service]
+pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.timeout(400)]
 
-LONG_MS = 120_000  # of training, on a machine that does other things, too
+LONG_MS = 240_000  # of training, on a machine that does other things, too
 
 
 @pytest.fixture(scope="module")
