@@ -5,16 +5,16 @@ functions around what is received and sent, which cost more than classifying a s
 of their own; this one says in which order they apply.
 """
 
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import cross_origin, errors, request_ids
 from app.body import Body, BodyBroken, BodyRules
-from app.contract.errors import LikenessError, LimitReached
-from app.metrics import Metrics, method_of, route_of
+from app.contract.errors import Busy, LikenessError, LimitReached
+from app.metrics import PROBES, Metrics, method_of, route_of
 from app.request_log import RequestLog
 
 Head = Mapping[bytes, bytes]
@@ -26,16 +26,23 @@ Admit = Callable[[Scope, Head], Awaitable[Fields]]
 """Lets a request in and gives header fields for its answer, or raises a `LikenessError`."""
 
 
+CLIENT_LEFT = 499
+"""What a request is counted as whose client has gone before it sent all; nginx's number, which nobody is ever sent."""
+
+
 class Gateway:
     """ASGI middleware around everything else.
 
     Args:
         admit: the rule by which requests are let in.
         bodies: what a body may be.
+        most: requests that are answered at a time. Who comes on top of them is refused for a tenth of what reading on
+            would cost, so that a process which is asked for several times as much as it can still answers what it can.
     """
 
-    def __init__(self, app: ASGIApp, *, admit: Admit, bodies: BodyRules) -> None:
-        self._app, self._admit, self._bodies = app, admit, bodies
+    def __init__(self, app: ASGIApp, *, admit: Admit, bodies: BodyRules, most: int) -> None:
+        self._app, self._admit, self._bodies, self._most = app, admit, bodies, most
+        self._inside = 0
         self._log = RequestLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,15 +53,19 @@ class Gateway:
         request_id = request_ids.choose(head.get(b"x-request-id"))
         request_ids.current.set(request_id)
         answer = _Answer(send, cross_origin.fields(scope["path"]), [(request_ids.FIELD, request_id.encode())])
+        self._inside += 1
         try:
             await self._let_in(scope, head, receive, answer)
         finally:
+            self._inside -= 1
             route, method, seconds = route_of(scope), method_of(scope), time.perf_counter() - began
             metrics: Metrics = scope["app"].state.parts.metrics
             metrics.request(route, method, answer.status or 500, seconds)
             self._log.tell(route, method, answer.status or 500, seconds)
 
     async def _let_in(self, scope: Scope, head: Head, receive: Receive, answer: "_Answer") -> None:
+        if self._inside > self._most and scope["path"] not in PROBES:
+            return await errors.response(Busy())(scope, receive, answer)
         if scope["method"] == "OPTIONS" and cross_origin.is_open(scope["path"]):
             return await cross_origin.PREFLIGHT(scope, receive, answer)
         try:
@@ -67,8 +78,12 @@ class Gateway:
         body = self._bodies.of(scope["path"], receive)
         if body.fits(head.get(b"content-length", b"")):
             answer.body = body
-            with contextlib.suppress(BodyBroken):
+            try:
                 await self._app(scope, body, answer)
+            except ClientDisconnect:
+                answer.status = answer.status or CLIENT_LEFT
+            except BodyBroken:
+                pass  # the refusal says why
             answer.body = None
         if body.refusal is not None and answer.status is None:
             await body.refuse(answer)

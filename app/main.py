@@ -136,6 +136,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         Gateway,
         admit=admit_loopback if settings.admin_key is None else rate_limit.admit,
         bodies=BodyRules(settings.max_upload_bytes, settings.slow_body_seconds, limits),
+        most=settings.max_requests,
     )
     if tracing.wanted(settings):
         app.add_middleware(TraceRequests)

@@ -208,11 +208,16 @@ def working(settings: Settings, **options: Any) -> Iterator[ProtocolWorker]:
 
 
 def gate(
-    app: Starlette, *, limit: int = 1_000_000, seconds: float = 10, paths: Mapping[str, int] | None = None
+    app: Starlette,
+    *,
+    limit: int = 1_000_000,
+    seconds: float = 10,
+    paths: Mapping[str, int] | None = None,
+    most: int = 1000,
 ) -> None:
     """Put the gateway of a service without a key in front of `app`."""
     app.state.parts = SimpleNamespace(metrics=Metrics())
-    app.add_middleware(Gateway, admit=admit_loopback, bodies=BodyRules(limit, seconds, paths or {}))
+    app.add_middleware(Gateway, admit=admit_loopback, bodies=BodyRules(limit, seconds, paths or {}), most=most)
 
 
 @contextlib.contextmanager
