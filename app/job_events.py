@@ -15,11 +15,12 @@ from app.contract.events import Event
 from app.contract.jobs import Job
 from app.contract.schemas.jobs import EventList, EventView
 from app.durable import Durable
+from app.openapi import EVENT_STREAM
 
 STREAM = "text/event-stream"
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {STREAM: {"schema": {"type": "string"}}}, "description": "A page, or a live stream."},
+    200: {"content": EVENT_STREAM, "description": "A page, or a live stream."},
     204: {"description": "The job has ended, and the stream has nothing more to say; do not reconnect."},
     **errors.declared(Unauthenticated, UnknownJob, NotAcceptable, BadOption),
 }

@@ -20,6 +20,17 @@ ABOUT: dict[str, Any] = {
     "separate_input_output_schemas": False,
 }
 
+EVENT_STREAM: dict[str, Any] = {
+    "text/event-stream": {
+        "itemSchema": {
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+            "required": ["data"],
+        }
+    }
+}
+"""The content of an answer that is server-sent events: what each of them has, in the words of OpenAPI 3.2."""
+
 _REFERENCE = "#/components/schemas/{model}"
 
 

@@ -6,7 +6,6 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
@@ -28,11 +27,11 @@ from app.contract.schemas.generate import LARGEST_SIZE, SMALLEST_SIZE, GenerateR
 from app.contract.schemas.openai_images import Image, ImagesRequest, ImagesResponse
 from app.dependencies import CatalogPart, FacesPart, InferencePart, Predictor, SettingsPart
 from app.face_cache import Picture
+from app.openapi import EVENT_STREAM
 
 router = APIRouter(tags=["generate"])
 
 _SQUARE = re.compile(r"([0-9]{1,5})x\1")
-_EVENTS: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
 
 
 @router.post(
@@ -41,7 +40,7 @@ _EVENTS: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
     summary="Draw pictures in OpenAI's shape",
     response_model=ImagesResponse,
     responses={
-        200: {"content": _EVENTS, "description": "The pictures."},
+        200: {"content": EVENT_STREAM, "description": "The pictures."},
         **errors.declared(
             Unauthenticated,
             InvalidRequest,
