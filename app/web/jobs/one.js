@@ -46,7 +46,9 @@ export async function showJob(id) {
 
   function render() {
     const { images, of } = job.progress;
-    state.replaceChildren(badge(job.status), job.worker ? h("span", { class: "soft" }, `on ${job.worker}`) : "");
+    const now = h("span", { class: "row" }, badge(job.status), job.worker ? h("span", { class: "soft" }, `on ${job.worker}`) : null);
+    // Readers of the screen are told of changes alone.
+    if (state.textContent !== now.textContent) state.replaceChildren(now);
     progress.value = job.status === "succeeded" ? 1 : of ? images / of : 0;
     told.textContent = of ? `${count(images)} of ${count(of)} pictures` : "";
     error.textContent = job.error?.detail ?? "";

@@ -28,7 +28,7 @@ export async function showRun(id) {
   const progress = h("progress", { max: 1, value: 0, "aria-label": "Progress" });
   const told = h("p", { class: "numbers soft" });
   const error = h("p", { class: "error" });
-  const steer = h("div", { class: "row" });
+  const steer = h("div", { class: "row", tabindex: -1 });
   const samples = h("likeness-samples", { base, class: "card" });
   const figures = buildFigures();
   const findings = buildFindings();
@@ -89,10 +89,13 @@ export async function showRun(id) {
     const { images, of, images_per_second: rate, eta_seconds: left } = job.progress;
     const running = job.status === "running";
     const place = job.queue_position ? `${job.queue_position} before it` : "next in line";
-    state.replaceChildren(
+    const now = h(
+      "span", { class: "row" },
       badge(job.status), running && job.stage ? h("span", {}, job.stage) : "", job.status === "queued" ? h("span", {}, place) : "",
       job.attempt > 1 ? h("span", { class: "soft small" }, `attempt ${job.attempt}`) : "",
     );
+    // Readers of the screen are told of changes alone.
+    if (state.textContent !== now.textContent) state.replaceChildren(now);
     progress.value = job.status === "succeeded" ? 1 : of ? images / of : 0;
     progress.setAttribute("aria-valuetext", of ? `${count(images)} of ${count(of)} pictures` : "not begun");
     told.textContent = [
@@ -104,13 +107,16 @@ export async function showRun(id) {
     error.textContent = job.error?.detail ?? "";
     if (steer.dataset.status !== job.status) {
       steer.dataset.status = job.status;
+      const focused = steer.contains(document.activeElement);
       steer.replaceChildren(...moves());
+      // Not a button: whoever presses Enter twice must not cancel what was to be paused.
+      if (focused) steer.focus();
     }
   }
 
   function moves() {
     const move = (name, text, drawing, look = "") => h(
-      "button", { type: "button", class: `button ${look}`, onclick: ({ currentTarget }) => push(currentTarget, job.urls[name]) },
+      "button", { type: "button", class: `button ${look}`, onclick: () => push(job.urls[name]) },
       icon(drawing), text,
     );
     if (ENDED.includes(job.status)) {
@@ -123,15 +129,14 @@ export async function showRun(id) {
     ].filter(Boolean);
   }
 
-  async function push(button, address) {
-    button.disabled = true;
+  // The service takes the same wish twice.
+  async function push(address) {
     try {
       await ask(address, { method: "POST" });
       quiet();
     } catch (problem) {
       complain(problem);
     }
-    button.disabled = false;
     await reread();
   }
 

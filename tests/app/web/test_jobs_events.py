@@ -12,7 +12,8 @@ async () => {
   const { follow } = await import("/web/jobs/events.js");
   const found = [], connections = [];
   const signal = new AbortController().signal;
-  for await (const event of follow("/v1/jobs/job_none/events", { signal, connected: (yes) => connections.push(yes) })) found.push(event);
+  const connected = (yes) => connections.push(yes);
+  for await (const event of follow("/v1/jobs/job_none/events", { signal, connected })) found.push(event);
   return { found, connections };
 }
 """

@@ -120,7 +120,8 @@ def test_what_a_training_would_cost_is_told_before_it_starts(page: Page, dataset
 def test_a_run_can_be_paused_gone_on_with_and_cancelled(page: Page, client: httpx.Client, dataset: str) -> None:
     page.goto(f"/train?job={train(client, dataset, budget={'images': 1_000_000})}")
     expect(page.locator("likeness-plot").first).to_be_visible()
-    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Pause").press("Enter")
+    page.keyboard.press("Enter")
     expect(state(page)).to_have_text("paused")
     page.get_by_role("button", name="Go on").click()
     expect(state(page)).to_have_text("running")
