@@ -14,11 +14,7 @@ await ready();
 await (query.has("job") ? showRun(query.get("job")) : begin()).catch(complain);
 
 async function begin() {
-  const { data: presets } = await askJson("/v1/presets");
-  if (!presets.length) {
-    byId("main").append(h("p", { class: "empty" }, "No train worker has offered a preset yet. Start one with “likeness worker train”."));
-    return;
-  }
+  const presets = await offered();
   const plan = buildPlan(presets, (preset) => remember("preset", preset.name));
   const pictures = buildPictures((dataset) => {
     plan.use(dataset);
@@ -28,6 +24,20 @@ async function begin() {
   if (query.has("preset")) plan.pick(query.get("preset"));
   if (query.has("dataset")) pictures.open(query.get("dataset"));
   byId("main").append((await buildRuns()) ?? "");
+}
+
+// What can be trained. A train worker that has just started says so within seconds.
+async function offered() {
+  const none = h("p", { class: "empty", role: "status" }, "No train worker has offered a preset yet. “likeness worker train” starts one.");
+  for (;;) {
+    const { data } = await askJson("/v1/presets");
+    if (data.length) {
+      none.remove();
+      return data;
+    }
+    byId("main").append(none);
+    await new Promise((wake) => setTimeout(wake, 2000));
+  }
 }
 
 // The address says what is chosen, so that it can be kept and sent.

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests import browser as chromium
 from tests.app.web import shapes
@@ -84,6 +84,23 @@ def test_a_zip_becomes_a_model_that_tells_a_new_picture(page: Page, keep: chromi
     expect(page.locator(".likely li").first).to_contain_text("square")
     page.evaluate("scrollTo(0, 0)")
     keep(page, "training-light-1360")
+
+
+def test_a_page_that_is_opened_before_a_train_worker_is_there_waits_for_it(page: Page) -> None:
+    answers = iter([{"object": "list", "data": [], "has_more": False, "last_id": None}])
+
+    def answer(route: Route) -> None:
+        told = next(answers, None)
+        if told is None:
+            route.continue_()
+        else:
+            route.fulfill(json=told)
+
+    page.route("**/v1/presets", answer)
+    page.goto("/train")
+    expect(page.get_by_text("No train worker has offered a preset yet.")).to_be_visible()
+    expect(page.get_by_role("radio", name="pictures-gan")).to_be_visible()
+    expect(page.get_by_text("No train worker has offered a preset yet.")).to_have_count(0)
 
 
 def test_settings_that_are_not_valid_are_told_at_their_fields(browser: Browser, service: Service, dataset: str) -> None:
