@@ -48,7 +48,9 @@ def client() -> Iterator[httpx.Client]:
         told = {host: environment(host, ports) for host in (front, infer, train)}
         own = {"LIKENESS_HOST": "0.0.0.0" if hosts.apart else "127.0.0.1", "LIKENESS_ADMIN_KEY": KEY}
         likeness = (sys.executable, "-m", "app.cli")
-        assert front.start(*likeness, "prepare", **told[front]).wait(60) == 0
+        prepared = front.start(*likeness, "prepare", **told[front])
+        running.callback(end, prepared)
+        assert prepared.wait(120) == 0
         started = (
             front.start(*likeness, "api", "--port", str(port), **told[front], **own),
             infer.start(*likeness, "worker", "infer", "--name", "infer-0", **told[infer]),
