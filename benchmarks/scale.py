@@ -104,7 +104,10 @@ def running(*, apis: int, workers: int) -> Iterator[Service]:
         for command in commands:
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", *command], env=environment, pass_fds=[listener.fileno()], cwd=os.getcwd()
+                    [sys.executable, "-m", *command],
+                    env=environment,
+                    pass_fds=[listener.fileno()],
+                    start_new_session=True,
                 )
             )
             stack.callback(process.terminate)
