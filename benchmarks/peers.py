@@ -14,9 +14,11 @@ import argparse
 import contextlib
 import os
 import platform
+import signal
 import socket
 import statistics
 import subprocess
+import sys
 import time
 import uuid
 from collections import defaultdict
@@ -76,6 +78,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how often everything is measured")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of each measurement")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # in order, so that no server is left behind
     pythons = dict(entry.split("=", 1) for entry in options.python)
     names = ["likeness", *(name for name in COMMANDS if name in pythons)]
     print(f"{platform.machine()}, {cores.available()} cores, {options.rounds} rounds, {options.seconds:g} s each\n")
