@@ -31,6 +31,7 @@ from tests.worker import tiny, trainable
 
 VICTIMS = ("train worker", "child", "redis", "api", "everything")
 PATIENCE_SECONDS = 300.0
+TOLD_LINES = 200
 ENVIRONMENT = {**trainable.ENVIRONMENT, "LIKENESS_SWEEP_SECONDS": "1", "LIKENESS_LEASE_SECONDS": "5"}
 
 
@@ -79,6 +80,10 @@ class Chaos:
         resumed = self._check(job_id, model)
         attempts = sum(step["status"] == "running" for step in job["transitions"])
         return Round(victim, int(moment), round(time.monotonic() - began, 1), attempts, resumed)
+
+    def story(self) -> str:
+        """What the service has said last, since it was started."""
+        return "\n".join(self._service.lines[-TOLD_LINES:]) if self._service else ""
 
     def ask(self, method: str, path: str, **parts: Any) -> Any:
         """The JSON answer of the service, asked until it gives one."""
@@ -175,6 +180,9 @@ def run(rounds: int, *, seed: int, told: Callable[[Round], None]) -> None:
             assert found["status"] == "ready", found
             for number in range(rounds):
                 told(chaos.round(made["id"], VICTIMS[(number + seed) % len(VICTIMS)]))
+        except AssertionError:
+            print(chaos.story(), file=sys.stderr)
+            raise
         finally:
             chaos.stop()
 
