@@ -36,8 +36,8 @@ class Gateway:
     Args:
         admit: the rule by which requests are let in.
         bodies: what a body may be.
-        most: requests that are answered at a time. Who comes on top of them is refused for a tenth of what reading on
-            would cost, so that a process which is asked for several times as much as it can still answers what it can.
+        most: requests that are answered at a time. Who comes on top of them is refused before anything is read, so that
+            a process which is asked for several times as much as it can has time left to answer what it can.
     """
 
     def __init__(self, app: ASGIApp, *, admit: Admit, bodies: BodyRules, most: int) -> None:
