@@ -27,7 +27,7 @@ import redis
 from PIL import Image
 
 from tests import mischief, postgres
-from tests.mischief import PROGRAMS, Mischief, Watch, processes
+from tests.mischief import PROGRAMS, Deed, Mischief, Watch, processes
 from tests.running import Service, running_service
 
 DEADLINE_SECONDS = 6.0
@@ -80,13 +80,19 @@ class Tally:
             if ended - began > DEADLINE_SECONDS:
                 self.slow.append(Slow(what, began, ended))
 
-    def judge_slow(self, away: list[tuple[float, float]]) -> None:
+    def judge_slow(self, watch: Watch, deeds: list[Deed]) -> None:
         """Hold the slow answers against the time in which there was no api."""
+        away = watch.away(deeds)
         for slow in self.slow:
             seconds = slow.ended - slow.began - mischief.overlap(slow.began, slow.ended, away)
             self.slowest_seconds = max(self.slowest_seconds, seconds)
             if seconds > DEADLINE_SECONDS + SLACK_SECONDS:
-                self.wrong.append(f"{slow.what} took {seconds:.1f} s, not counting the time without an api")
+                meanwhile = [deed.what for deed in deeds if deed.began < slow.ended and deed.ended > slow.began]
+                alive = watch.slowest(slow.began, slow.ended)
+                self.wrong.append(
+                    f"{slow.what} took {seconds:.1f} s, not counting the time without an api; meanwhile: {meanwhile}, "
+                    f"and to say that it lives took the api {alive:.1f} s"
+                )
 
     def judge_memory(self) -> None:
         """Hold what the programs took in the second half against the first."""
@@ -210,16 +216,12 @@ def look_for_leftovers(service: Service, tally: Tally, *, before: int) -> None:
     with contextlib.closing(redis.Redis(unix_socket_path=str(service.home / "redis" / "redis.sock"))) as client:
         while time.monotonic() < until:
             # Reply lists of dead api processes, and pixels that nobody fetched, go by themselves.
-            of_batches = [key for kind in ("pixels", "replies") for key in client.scan_iter(f"likeness:{kind}:*")]
+            kinds = ("pixels:*", "replies:*", "unacked*")
+            of_batches = [key for kind in kinds for key in client.scan_iter(f"likeness:{kind}")]
             lasting = [key.decode() for key in of_batches if client.ttl(key) == -1]
             if not lasting and len(processes(service.home)) <= before:
                 break
             time.sleep(1)
-        # What a worker had taken, and could not say so before it or Redis was killed: the broker puts it back after its
-        # visibility timeout of ten minutes, when the batch is stale and the job was sent again. One a deed at most.
-        taken = client.hlen("likeness:unacked")
-    if taken > (deeds := tally.mischief.total()):
-        tally.wrong.append(f"{taken} messages are neither done nor in a queue after {deeds} deeds")
     if lasting:
         tally.wrong.append(f"{len(lasting)} keys stay in Redis, such as {lasting[0]}")
     if (now := len(processes(service.home))) > before:
@@ -272,7 +274,7 @@ def _run(service: Service, tally: Tally, doer: Mischief, *, seconds: float, seed
             each.result(timeout=120)
         tally.mischief.update(deed.what for deed in doer.deeds)
         settle(service, tally)
-    tally.judge_slow(watch.away(doer.deeds))
+    tally.judge_slow(watch, doer.deeds)
     tally.judge_memory()
     look_for_leftovers(service, tally, before=before)
 

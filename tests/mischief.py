@@ -141,6 +141,10 @@ class Watch(threading.Thread):
         self._ended.set()
         self.join()
 
+    def slowest(self, began: float, ended: float) -> float:
+        """The longest that an answer took which was asked for between these times: it needs nobody but the api."""
+        return max((came - asked for asked, came in self._seen if began <= asked <= ended), default=0.0)
+
     def away(self, deeds: Sequence[Deed]) -> list[tuple[float, float]]:
         """Stretches in which there was no api, or a frozen one, as far as `deeds` are the reason."""
         found = []
