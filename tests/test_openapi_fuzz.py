@@ -144,13 +144,12 @@ def test_chains_of_calls_are_answered_as_documented(address: str) -> None:
         def validate_response(self, response: Response, case: schemathesis.Case, *_: Any, **__: Any) -> None:
             tally.judge(case, response, openapi_checks.use_after_free, recorder=self.recorder)
 
+    exploring = settings(EXPLORING, max_examples=20, stateful_step_count=CHAIN_STEPS, derandomize=False)
     while tally.statuses.total() < wanted:
         # Hypothesis expects the same of the same calls, and a service remembers: then it begins anew.
         with contextlib.suppress(Flaky):
-            run_state_machine_as_test(
-                Chain, settings=settings(EXPLORING, max_examples=20, stateful_step_count=CHAIN_STEPS, derandomize=False)
-            )
-    print(tally.told())
+            run_state_machine_as_test(Chain, settings=exploring)
+        print(tally.told())  # each time, since a long run may be ended by hand
     assert not tally.faults, "\n\n".join(f"{what}: {fault}" for what, fault in tally.faults.items())
 
 
