@@ -7,37 +7,37 @@ from typing import Annotated, Any
 import redis.asyncio
 from fastapi import Depends, Header, Path, Request
 
-from app.addresses import Addresses
-from app.auth import requires
-from app.caller import Caller
-from app.catalog import Catalog
-from app.classification import Classification
-from app.codec import Codec
+from app.access.auth import requires
+from app.access.caller import Caller
+from app.access.keyring import Keyring
+from app.access.limits import Limits
+from app.access.usage import Usage
 from app.contract.database import Database
 from app.contract.settings import Settings
 from app.contract.store import Store
-from app.credentials import Credentials
-from app.curator import Curator
-from app.datasets import Datasets
-from app.durable import Durable
-from app.face_cache import FaceCache
-from app.faces import Faces
-from app.inference import Inference
-from app.job_view import Outputs
-from app.keyring import Keyring
-from app.limits import Limits
+from app.drawing.addresses import Addresses
+from app.drawing.credentials import Credentials
+from app.drawing.face_cache import FaceCache
+from app.drawing.faces import Faces
+from app.drawing.provenance import Provenance
+from app.drawing.seed_search import SeedSearch
+from app.drawing.sheets import Sheets
+from app.drawing.walks import Walks
+from app.http.prefer import Prefer
+from app.interactive.catalog import Catalog
+from app.interactive.classification import Classification
+from app.interactive.codec import Codec
+from app.interactive.inference import Inference
+from app.interactive.workers import Workers
+from app.jobs.curator import Curator
+from app.jobs.datasets import Datasets
+from app.jobs.durable import Durable
+from app.jobs.job_view import Outputs
+from app.jobs.training_checks import TrainingChecks
+from app.jobs.trainings import Trainings
 from app.metrics import Metrics
-from app.oip import Interpreter
-from app.prefer import Prefer
-from app.provenance import Provenance
-from app.seed_search import SeedSearch
-from app.sheets import Sheets
+from app.protocols.oip import Interpreter
 from app.signals import Signals
-from app.training_checks import TrainingChecks
-from app.trainings import Trainings
-from app.usage import Usage
-from app.walks import Walks
-from app.workers import Workers
 
 
 @dataclass(frozen=True, eq=False)

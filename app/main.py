@@ -8,39 +8,50 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 
-from app import certificate, errors, openapi, pages, rate_limit, redis_client
-from app.addresses import Addresses
-from app.auth import admit_loopback
-from app.body import BodyRules
-from app.catalog import Catalog
-from app.classification import Classification
-from app.codec import Codec
+from app import errors, openapi, pages, redis_client
+from app.access import rate_limit
+from app.access.auth import admit_loopback
+from app.access.keyring import Keyring
+from app.access.limits import Limits
+from app.access.usage import Usage
 from app.contract import tracing
 from app.contract.database import Database
 from app.contract.messages import INFER_QUEUE
 from app.contract.settings import Settings
 from app.contract.store import Store
-from app.credentials import Credentials
-from app.cross_origin import OPEN_PREFIXES
-from app.curator import Curator
-from app.datasets import Datasets
 from app.dependencies import Parts
-from app.dispatch import Dispatcher
-from app.durable import Durable
-from app.face_cache import FaceCache
-from app.faces import Faces
-from app.gateway import Gateway
-from app.hot_addresses import HotAddresses
-from app.inference import Inference
-from app.job_view import Outputs
-from app.keyring import Keyring
-from app.limits import Limits
+from app.drawing import certificate
+from app.drawing.addresses import Addresses
+from app.drawing.credentials import Credentials
+from app.drawing.face_cache import FaceCache
+from app.drawing.faces import Faces
+from app.drawing.provenance import Provenance
+from app.drawing.seed_search import SeedSearch
+from app.drawing.sheets import Sheets
+from app.drawing.walks import Walks
+from app.http.body import BodyRules
+from app.http.cross_origin import OPEN_PREFIXES
+from app.http.gateway import Gateway
+from app.http.hot_addresses import HotAddresses
+from app.http.traced_requests import TraceRequests
+from app.interactive.catalog import Catalog
+from app.interactive.classification import Classification
+from app.interactive.codec import Codec
+from app.interactive.dispatch import Dispatcher
+from app.interactive.inference import Inference
+from app.interactive.publisher import Publisher
+from app.interactive.workers import Workers
+from app.jobs.curator import Curator
+from app.jobs.datasets import Datasets
+from app.jobs.durable import Durable
+from app.jobs.job_view import Outputs
+from app.jobs.sweep import Sweep
+from app.jobs.training_checks import TrainingChecks
+from app.jobs.trainings import Trainings
+from app.jobs.webhooks import Webhooks
 from app.logs import configure
 from app.metrics import Metrics
-from app.oip import Interpreter
-from app.provenance import Provenance
-from app.publisher import Publisher
-from app.raw_classify import RawClassify
+from app.protocols.oip import Interpreter
 from app.routes import (
     avatars,
     classify,
@@ -65,18 +76,9 @@ from app.routes import (
     training_records,
     webhooks,
 )
-from app.seed_search import SeedSearch
-from app.sheets import Sheets
-from app.short_face import ShortFace
+from app.routes.raw_classify import RawClassify
+from app.routes.short_face import ShortFace
 from app.signals import Signals
-from app.sweep import Sweep
-from app.traced_requests import TraceRequests
-from app.training_checks import TrainingChecks
-from app.trainings import Trainings
-from app.usage import Usage
-from app.walks import Walks
-from app.webhooks import Webhooks
-from app.workers import Workers
 
 ROUTERS = (
     classify.router,

@@ -13,7 +13,7 @@ import socket
 import uvicorn
 
 from app.contract.settings import Settings
-from app.slow_clients import PatientProtocol
+from app.http.slow_clients import PatientProtocol
 
 GARBAGE_THRESHOLDS = (5000, 20, 20)
 """How many things are made before Python looks for cycles among them; see `gc.set_threshold`. Requests leave few, but

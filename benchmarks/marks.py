@@ -15,12 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
-from app import certificate, identicon, marks, portrait
 from app.contract.messages import Drawing
 from app.contract.registry import Version
 from app.contract.schemas.generate import CONTENT_TYPES
-from app.credentials import Credentials
-from app.portrait import Raster
+from app.drawing import certificate, identicon, marks, portrait
+from app.drawing.credentials import Credentials
+from app.drawing.portrait import Raster
 from models import images
 
 ROUNDS = 15

@@ -23,9 +23,9 @@ from pathlib import Path
 
 import httpx
 
-from app import prepare
 from app.contract import cores
 from app.contract.settings import Settings
+from app.host import prepare
 from benchmarks import load, workload
 from tests.running import running_redis
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import httpx
 
-from app import prepare
 from app.contract.settings import Settings
+from app.host import prepare
 from tests.running import running_redis
 
 REQUESTS = 300

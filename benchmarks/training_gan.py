@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from app import prepare
+from app.host import prepare
 from benchmarks.training import fashion_mnist, picture
 from models import checkpoint, data, distances
 

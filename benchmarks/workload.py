@@ -20,7 +20,7 @@ from app.contract import cores
 from app.contract.registry import read_header
 from benchmarks import load
 from models import checkpoint, images, styles
-from worker.onnx_network import OnnxNetwork
+from worker.serving.onnx_network import OnnxNetwork
 
 CHECKPOINTS = Path(__file__).parents[1] / "models" / "checkpoints"
 BATCH = 64

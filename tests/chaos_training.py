@@ -142,7 +142,7 @@ class Chaos:
             return
         marks = {
             "train worker": ("worker", "train"),
-            "child": ("worker.training_child",),
+            "child": ("worker.trainings.training_child",),
             "redis": ("redis",),
             "api": ("app.server",),
         }[victim]

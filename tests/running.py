@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from app import embedded
+from app.host import embedded
 
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0

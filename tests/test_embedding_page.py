@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from PIL import Image
 
-from app import signing
+from app.access import signing
 from app.contract.settings import Settings
 from app.main import create_app
 from tests import browser as chromium

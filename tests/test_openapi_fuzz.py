@@ -24,7 +24,7 @@ from schemathesis.generation.stateful import run_state_machine_as_test
 from schemathesis.specs.openapi import checks as openapi_checks
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from app import keys
+from app.access import keys
 from app.contract.database import Database
 from app.contract.settings import Settings
 from app.main import create_app

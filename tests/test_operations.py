@@ -14,7 +14,7 @@ from app import service_figures
 from app.cli.main import application
 from app.contract.messages import WorkerReport, WorkerState
 from app.contract.settings import Settings
-from app.face_cache import FaceCache
+from app.drawing.face_cache import FaceCache
 from app.metrics import Metrics
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -18,7 +18,7 @@ from PIL import Image
 
 from app.contract.errors import BadArchive
 from models import images
-from worker import archives
+from worker.datasets import archives
 
 COUNT = int(os.environ.get("FUZZ_PICTURES", "400"))
 MOST_SECONDS = 5.0

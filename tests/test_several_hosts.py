@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app import embedded
+from app.host import embedded
 from tests import bucket, postgres
 from tests.hosts import Host, Hosts
 from tests.worker import trainable

@@ -14,7 +14,8 @@ from kombu.entity import Exchange, Queue
 
 from app.contract.broker import celery_config
 from app.contract.settings import Settings
-from worker import memory, reconnect
+from worker import reconnect
+from worker.serving import memory
 
 _log = structlog.get_logger()
 

@@ -12,19 +12,20 @@ from app.contract.database import Database
 from app.contract.messages import CLASSIFY_TASK, GENERATE_TASK, INFER_QUEUE, JOB_TASK, SIMILAR_TASK
 from app.contract.settings import Settings
 from app.contract.store import Store
-from worker import device, redis_client
-from worker.batch_jobs import BatchJobs
-from worker.checkpoints import Checkpoints
+from worker import redis_client
 from worker.consumer import consume
-from worker.inference import Inference
-from worker.lane import Lane
-from worker.loaded import Loaded
-from worker.loader import Loader
-from worker.memory_watch import MemoryWatch
-from worker.preload import Preload
+from worker.durable.batch_jobs import BatchJobs
+from worker.durable.lane import Lane
+from worker.durable.runner import Runner
 from worker.reporter import Reporter
-from worker.runner import Runner
-from worker.warm_up import wait_for_schema, warm_up
+from worker.serving import device
+from worker.serving.checkpoints import Checkpoints
+from worker.serving.inference import Inference
+from worker.serving.loaded import Loaded
+from worker.serving.loader import Loader
+from worker.serving.memory_watch import MemoryWatch
+from worker.serving.preload import Preload
+from worker.serving.warm_up import wait_for_schema, warm_up
 
 _log = structlog.get_logger()
 

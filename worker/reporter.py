@@ -11,7 +11,7 @@ import redis
 import structlog
 
 from app.contract.messages import WORKERS_CHANNEL, WORKERS_KEY, WorkerReport, WorkerState
-from worker import memory
+from worker.serving import memory
 
 _log = structlog.get_logger()
 

@@ -13,18 +13,19 @@ from app.contract.database import Database
 from app.contract.messages import JOB_TASK, TRAIN_QUEUE
 from app.contract.settings import Settings
 from app.contract.store import Store
-from worker import archives, redis_client
+from worker import redis_client
 from worker.consumer import consume
-from worker.dataset_jobs import DatasetJobs
-from worker.lane import Lane
-from worker.preset_table import PresetTable
-from worker.publishing import Publishing
+from worker.datasets import archives
+from worker.datasets.dataset_jobs import DatasetJobs
+from worker.durable.lane import Lane
+from worker.durable.runner import Kind, Runner
 from worker.reporter import Reporter
-from worker.runner import Kind, Runner
-from worker.serving_check import ServingCheck
-from worker.training import Training
-from worker.warm_up import wait_for_schema
-from worker.workplace import workplace
+from worker.serving.warm_up import wait_for_schema
+from worker.trainings.preset_table import PresetTable
+from worker.trainings.publishing import Publishing
+from worker.trainings.serving_check import ServingCheck
+from worker.trainings.training import Training
+from worker.trainings.workplace import workplace
 
 _log = structlog.get_logger()
 

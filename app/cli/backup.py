@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from app import backup as copies
-from app import home
 from app.cli import failure
+from app.host import backup as copies
+from app.host import home
 
 DataDir = Annotated[Path | None, typer.Option(help="Where the service keeps everything; LIKENESS_HOME.")]
 

@@ -6,8 +6,8 @@ import typer
 from obstore.exceptions import BaseError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import prepare as preparation
 from app.cli import failure
+from app.host import prepare as preparation
 
 
 def prepare(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from app import embedded, home, stack
 from app.cli import failure
+from app.host import embedded, home, stack
 
 _NAME_COLUMNS = 8
 _COLOURS = ("cyan", "green", "magenta", "yellow", "blue")

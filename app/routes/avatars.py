@@ -9,12 +9,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 
 from app import errors, seeds
+from app.access.viewing import ViewerPart
 from app.contract.errors import BadOption, Busy, NotFound
 from app.contract.schemas.generate import PictureFormat
 from app.dependencies import AddressesPart
-from app.face_options import FORMATS, FaceOptions
+from app.drawing.face_options import FORMATS, FaceOptions
 from app.routes import faces
-from app.viewing import ViewerPart
 
 router = APIRouter(tags=["faces"])
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app import errors, uploads
+from app import errors
 from app.contract.errors import (
     BodyTooLarge,
     Busy,
@@ -29,8 +29,9 @@ from app.contract.registry import Version
 from app.contract.schemas.classify import ClassifyOptions, ClassifyResponse
 from app.contract.schemas.jobs import JobView
 from app.dependencies import IdempotencyKey, Parts, Predictor, Preference
-from app.idempotency import Claim
-from app.job_view import INPUT_PIXELS
+from app.http.idempotency import Claim
+from app.interactive import uploads
+from app.jobs.job_view import INPUT_PIXELS
 from app.routes.jobs import answer_or_job
 
 router = APIRouter(tags=["classify"])

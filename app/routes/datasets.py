@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from app import dataset_upload, errors
+from app import errors
 from app.contract import datasets
 from app.contract.datasets import Dataset, DatasetState
 from app.contract.errors import (
@@ -20,7 +20,8 @@ from app.contract.errors import (
 )
 from app.contract.schemas.datasets import DatasetList, DatasetReport, DatasetView
 from app.dependencies import DatasetsPart, DurablePart, IdempotencyKey, Preference, StorePart, Trainer
-from app.idempotency import Claim
+from app.http.idempotency import Claim
+from app.jobs import dataset_upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 

@@ -8,13 +8,15 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from app import errors, pages, public_address, seeds, signing
+from app import errors, pages, seeds
+from app.access import signing
+from app.access.viewing import ViewerPart
 from app.contract.errors import BadOption, InvalidRequest, NotAcceptable, NotFound, Unauthenticated, UnknownModel
 from app.contract.schemas.embed import OEmbed
 from app.contract.schemas.generate import SMALLEST_SIZE
 from app.dependencies import CatalogPart, SettingsPart
-from app.face_options import FORMATS, FaceOptions
-from app.viewing import ViewerPart
+from app.drawing.face_options import FORMATS, FaceOptions
+from app.http import public_address
 
 router = APIRouter(tags=["faces"])
 

@@ -6,7 +6,9 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app import errors, face_options, seeds, viewing
+from app import errors, seeds
+from app.access import viewing
+from app.access.viewing import Viewer, ViewerPart
 from app.contract.errors import (
     BadOption,
     BadSignature,
@@ -24,8 +26,8 @@ from app.contract.errors import (
 )
 from app.contract.schemas.generate import CONTENT_TYPES, PictureFormat
 from app.dependencies import AddressesPart
-from app.face_options import FORMATS, FaceOptions
-from app.viewing import Viewer, ViewerPart
+from app.drawing import face_options
+from app.drawing.face_options import FORMATS, FaceOptions
 
 router = APIRouter(prefix="/v1/faces", tags=["faces"])
 

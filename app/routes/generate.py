@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from app import errors, faces, generation, marks, negotiation, seeds, timing
+from app import errors, seeds
 from app.contract.errors import (
     BadOption,
     Busy,
@@ -39,7 +39,9 @@ from app.dependencies import (
     Preference,
     SettingsPart,
 )
-from app.idempotency import Claim
+from app.drawing import faces, generation, marks
+from app.http import negotiation, timing
+from app.http.idempotency import Claim
 from app.routes.jobs import answer_or_job
 
 router = APIRouter(tags=["generate"])

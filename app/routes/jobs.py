@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
-from app import errors, job_events, job_view
+from app import errors
 from app.contract.errors import (
     JobFinished,
     NotFound,
@@ -19,10 +19,11 @@ from app.contract.schemas.generate import CONTENT_TYPES
 from app.contract.schemas.jobs import EventList, JobList, JobView
 from app.contract.states import JobState
 from app.dependencies import DurablePart, JobId, OutputsPart, Predictor, StorePart
-from app.durable import Durable
-from app.face_options import FORMATS
-from app.job_events import WantedEvents
-from app.prefer import Prefer
+from app.drawing.face_options import FORMATS
+from app.http.prefer import Prefer
+from app.jobs import job_events, job_view
+from app.jobs.durable import Durable
+from app.jobs.job_events import WantedEvents
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 

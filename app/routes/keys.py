@@ -5,11 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app import errors, keys
+from app import errors
+from app.access import keys
+from app.access.keys import Key
 from app.contract.errors import BadOption, Forbidden, InvalidRequest, KeyRevoked, Unauthenticated, UnknownKey
 from app.contract.schemas.keys import KeyList, KeyRequest, KeyView, KeyWithSecret, RotationRequest
 from app.dependencies import Admin, DatabasePart, KeyringPart
-from app.keys import Key
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app import checkpoint_upload, errors
+from app import errors
 from app.contract import training
 from app.contract.errors import (
     BadCheckpoint,
@@ -29,6 +29,7 @@ from app.contract.errors import (
 from app.contract.registry import Model, Version
 from app.contract.schemas.models import AliasTarget, ModelDetail, ModelEntry, ModelList, VersionView
 from app.dependencies import Admin, CatalogPart, CuratorPart, Predictor, Trainer
+from app.jobs import checkpoint_upload
 
 ROUTE = "/v1/models"
 

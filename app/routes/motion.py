@@ -7,7 +7,9 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from app import catalog, errors, face_options, faces, motion, negotiation, seeds, timing, viewing, walks
+from app import errors, seeds
+from app.access import viewing
+from app.access.viewing import ViewerPart
 from app.contract.errors import (
     BadOption,
     Busy,
@@ -40,12 +42,14 @@ from app.dependencies import (
     Preference,
     WalksPart,
 )
-from app.face_options import WalkOptions
-from app.idempotency import Claim
+from app.drawing import face_options, faces, motion, walks
+from app.drawing.face_options import WalkOptions
+from app.drawing.walks import Walk
+from app.http import negotiation, timing
+from app.http.idempotency import Claim
+from app.interactive import catalog
 from app.routes.faces import get_face
 from app.routes.jobs import answer_or_job
-from app.viewing import ViewerPart
-from app.walks import Walk
 
 router = APIRouter(tags=["motion"])
 

@@ -8,8 +8,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from app import errors, oip, tensors
-from app.catalog import Catalog
+from app import errors
 from app.contract.errors import (
     BadOption,
     Busy,
@@ -29,7 +28,9 @@ from app.contract.messages import INFER_QUEUE
 from app.contract.registry import Model, Version
 from app.contract.schemas import oip as schemas
 from app.dependencies import CatalogPart, InterpreterPart, Predictor, WorkersPart
-from app.workers import Workers
+from app.interactive.catalog import Catalog
+from app.interactive.workers import Workers
+from app.protocols import oip, tensors
 
 
 class ProtocolRoute(APIRoute):

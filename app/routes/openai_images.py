@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app import errors, faces, generation, public_address, seeds
+from app import errors, seeds
 from app.contract.errors import (
     BadOption,
     Busy,
@@ -26,7 +26,9 @@ from app.contract.registry import Version
 from app.contract.schemas.generate import LARGEST_SIZE, SMALLEST_SIZE, GenerateRequest, PictureFormat
 from app.contract.schemas.openai_images import Image, ImagesRequest, ImagesResponse
 from app.dependencies import CatalogPart, FacesPart, InferencePart, Predictor, SettingsPart
-from app.face_cache import Picture
+from app.drawing import faces, generation
+from app.drawing.face_cache import Picture
+from app.http import public_address
 from app.openapi import EVENT_STREAM
 
 router = APIRouter(tags=["generate"])

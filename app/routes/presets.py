@@ -4,11 +4,12 @@ import asyncio
 
 from fastapi import APIRouter
 
-from app import errors, preset_settings
+from app import errors
 from app.contract.errors import Unauthenticated, UnknownPreset
 from app.contract.presets import Preset
 from app.contract.schemas.presets import CostView, PresetList, PresetView
 from app.dependencies import Trainer, TrainingsPart
+from app.jobs import preset_settings
 
 router = APIRouter(prefix="/v1/presets", tags=["training"])
 

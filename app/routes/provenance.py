@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from app import errors, uploads
+from app import errors
 from app.contract.errors import (
     BodyTooLarge,
     Busy,
@@ -22,6 +22,7 @@ from app.contract.errors import (
 from app.contract.schemas.classify import ClassifyOptions
 from app.contract.schemas.provenance import ProvenanceResponse
 from app.dependencies import Predictor, ProvenancePart
+from app.interactive import uploads
 
 router = APIRouter(tags=["faces"])
 

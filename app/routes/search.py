@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app import errors, faces, generation, seeds
+from app import errors, seeds
 from app.contract.errors import (
     BadOption,
     Busy,
@@ -20,7 +20,8 @@ from app.contract.errors import (
 from app.contract.schemas.generate import GenerateRequest
 from app.contract.schemas.search import FoundSeed, SeedList
 from app.dependencies import CatalogPart, InferencePart, Predictor, SeedSearchPart
-from app.seed_search import Filter
+from app.drawing import faces, generation
+from app.drawing.seed_search import Filter
 
 router = APIRouter(tags=["faces"])
 

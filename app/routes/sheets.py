@@ -5,8 +5,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app import catalog, errors, face_options, sheets, viewing
-from app.addresses import kept
+from app import errors
+from app.access import viewing
+from app.access.viewing import ViewerPart
 from app.contract.errors import (
     BadOption,
     Busy,
@@ -21,8 +22,10 @@ from app.contract.errors import (
 )
 from app.contract.schemas.generate import CONTENT_TYPES
 from app.dependencies import AddressesPart, CatalogPart, InferencePart, SheetsPart
-from app.face_options import FORMATS, SheetOptions
-from app.viewing import ViewerPart
+from app.drawing import face_options, sheets
+from app.drawing.addresses import kept
+from app.drawing.face_options import FORMATS, SheetOptions
+from app.interactive import catalog
 
 router = APIRouter(tags=["faces"])
 

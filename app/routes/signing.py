@@ -7,11 +7,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from fastapi import APIRouter, Query, Request
 
-from app import errors, public_address, signing
+from app import errors
+from app.access import signing
+from app.access.signing import Grant
 from app.contract.errors import BadOption, Forbidden, InvalidRequest, Unauthenticated
 from app.contract.schemas.signing import SignedAddress, SignRequest, UsageDay, UsageList
 from app.dependencies import KeyringPart, Predictor, SettingsPart, UsagePart
-from app.signing import Grant
+from app.http import public_address
 
 router = APIRouter(tags=["signed addresses"])
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from app import errors, training_view
+from app import errors
 from app.contract.errors import (
     BadDataset,
     BadOption,
@@ -32,9 +32,10 @@ from app.contract.schemas.training import (
 )
 from app.contract.states import JobState
 from app.dependencies import DurablePart, IdempotencyKey, JobId, Trainer, TrainingChecksPart, TrainingsPart
-from app.durable import Durable
-from app.idempotency import Claim
-from app.trainings import ROUTE, Trainings
+from app.http.idempotency import Claim
+from app.jobs import training_view
+from app.jobs.durable import Durable
+from app.jobs.trainings import ROUTE, Trainings
 
 router = APIRouter(prefix=ROUTE, tags=["training"])
 

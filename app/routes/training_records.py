@@ -6,15 +6,16 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app import errors, job_events, timelapse, training_view
+from app import errors
 from app.contract import training
 from app.contract.errors import NothingYet, Unauthenticated, UnknownJob
 from app.contract.schemas.jobs import EventList
 from app.contract.schemas.training import CheckpointList, CheckpointView, MetricsList, SampleList
 from app.contract.training import Snapshot
 from app.dependencies import CodecPart, DurablePart, JobId, StorePart, Trainer, TrainingsPart
-from app.job_events import WantedEvents
-from app.trainings import ROUTE
+from app.jobs import job_events, timelapse, training_view
+from app.jobs.job_events import WantedEvents
+from app.jobs.trainings import ROUTE
 
 router = APIRouter(prefix=ROUTE, tags=["training"])
 

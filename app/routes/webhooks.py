@@ -9,7 +9,7 @@ from app.contract.errors import Unauthenticated, UnknownJob
 from app.contract.schemas.training import DeliveryList, DeliveryView, WebhookSecret
 from app.contract.webhooks import DeliveryState
 from app.dependencies import JobId, Trainer, TrainingsPart
-from app.trainings import ROUTE
+from app.jobs.trainings import ROUTE
 
 router = APIRouter(tags=["training"])
 

@@ -21,8 +21,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from app.auth import admit_loopback
-from app.body import BodyRules
+from app.access.auth import admit_loopback
 from app.contract import broker, registry
 from app.contract.database import Database
 from app.contract.messages import (
@@ -45,7 +44,8 @@ from app.contract.messages import (
 )
 from app.contract.settings import Settings
 from app.contract.store import Store
-from app.gateway import Gateway
+from app.http.body import BodyRules
+from app.http.gateway import Gateway
 from app.metrics import Metrics
 from models import images
 

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
-from app import keys
+from app.access import keys
 from app.contract import datasets, jobs, registry, training
 from app.contract.database import Database, now
 from app.contract.errors import Forbidden

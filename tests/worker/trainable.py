@@ -22,7 +22,7 @@ from app.contract.store import Store
 from tests.running import running_redis
 from tests.worker import running
 from tests.worker.running import Client
-from worker import archives, inspection
+from worker.datasets import archives, inspection
 
 FAST = {
     "network": {"widths": [8, 8], "blocks": [0, 1], "size": 8},
@@ -179,7 +179,7 @@ def worker(bench: Bench, name: str) -> AbstractContextManager[subprocess.Popen]:
 def child_of(process: subprocess.Popen) -> psutil.Process:
     """The one process that trains."""
     children = psutil.Process(process.pid).children()
-    (child,) = [each for each in children if "worker.training_child" in each.cmdline()]
+    (child,) = [each for each in children if "worker.trainings.training_child" in each.cmdline()]
     return child
 
 

@@ -12,9 +12,9 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app import marks
+from app.drawing import marks
+from app.drawing.portrait import Portrait
 from app.main import create_app
-from app.portrait import Portrait
 from tests.app import serving
 from tests.running import running_redis
 

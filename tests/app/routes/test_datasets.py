@@ -16,7 +16,7 @@ from app.contract.store import Store
 from app.main import create_app
 from tests.app import serving
 from tests.worker import trainable
-from worker.dataset_jobs import DatasetJobs
+from worker.datasets.dataset_jobs import DatasetJobs
 
 
 class Directly:

@@ -5,13 +5,13 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app import portrait
 from app.contract import jobs, leases
 from app.contract.database import Database
 from app.contract.messages import Drawing
 from app.contract.settings import Settings
 from app.contract.states import JobState
 from app.contract.store import Store
+from app.drawing import portrait
 from models import images
 from tests.app import serving
 

@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app import marks
+from app.drawing import marks
 from models import images
 from tests.app import serving
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from app import identicon
+from app.drawing import identicon
 from models import images
 from tests import browser as chromium
 

@@ -1,0 +1,1 @@
+"""Faces by their address: drawn, framed, moved, marked, found again."""

@@ -1,0 +1,1 @@
+"""The processes of one machine: which there are, what they need, and what keeps them running."""

@@ -1,0 +1,114 @@
+"""The models as this process knows them: the registry in memory, so that no request waits for a database."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+import sqlalchemy.exc
+
+from app import signals
+from app.access import caller
+from app.background import Background
+from app.contract import registry
+from app.contract.database import Database
+from app.contract.errors import UnknownModel, WrongKind
+from app.contract.messages import REGISTRY_CHANNEL
+from app.contract.registry import Kind, Model, Version
+
+REFRESH_SECONDS = 3.0
+
+_log = logging.getLogger(__name__)
+
+
+class Catalog:
+    """Models by name, refreshed when the registry signals a change, and every few seconds.
+
+    Who is being answered (`app.access.caller.current`) finds no model that another key owns: no route can forget
+    to ask.
+
+    Args:
+        classifier: name of the model that serves a classify request which names none.
+        generator: the same for drawing.
+    """
+
+    def __init__(self, database: Database, *, classifier: str, generator: str) -> None:
+        self._database = database
+        self._defaults: dict[Kind, str] = {"classifier": classifier, "generator": generator}
+        self._models: dict[str, Model] = {}
+        self._task: Background | None = None
+
+    async def start(self, wakes: signals.Signals) -> None:
+        """Read the registry now, and from then on whenever it changes."""
+        await asyncio.to_thread(self.refresh)
+        self._task = Background(self._follow(wakes))
+
+    async def stop(self) -> None:
+        """Follow no more."""
+        if self._task is not None:
+            await self._task.stop()
+
+    def refresh(self) -> None:
+        """Read the registry. Raises what SQLAlchemy raises."""
+        with self._database.session() as session:
+            self._models = {model.name: model for model in registry.models(session)}
+
+    @property
+    def models(self) -> Sequence[Model]:
+        """All models that the caller may use, by name."""
+        asking = caller.current.get()
+        return tuple(model for model in self._models.values() if asking.may_use(model.owner))
+
+    def is_default(self, model: Model) -> bool:
+        """Whether a request that names no model gets this one."""
+        return self._defaults[model.kind] == model.name
+
+    def model(self, name: str) -> Model:
+        """The model `name`. Raises `UnknownModel` when there is none, or another key owns it."""
+        found = self._models.get(name)
+        if found is None or not caller.current.get().may_use(found.owner):
+            raise UnknownModel(model=_short(name))
+        return found
+
+    def is_taken(self, name: str) -> bool:
+        """Whether some model, of whoever, has this name."""
+        return name in self._models
+
+    def resolve(self, reference: str, *, kind: Kind) -> Version:
+        """The version that a client means.
+
+        Args:
+            reference: empty for the default model, `name`, `name@sha256:<hex>` or `name@alias`.
+            kind: what it must be able to do.
+
+        Raises:
+            UnknownModel, UnknownVersion: there is none.
+            WrongKind: it does something else.
+        """
+        name, _, wanted = reference.partition("@")
+        model = self.model(name if reference else self._defaults[kind])
+        if model.kind != kind:
+            raise WrongKind(model=model.name, kind=model.kind, wanted=kind)
+        return model.resolve(_short(wanted))
+
+    async def _follow(self, wakes: signals.Signals) -> None:
+        with wakes.sleeper(REGISTRY_CHANNEL) as signal:
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(REFRESH_SECONDS):
+                        await signal.wait()
+                signal.clear()
+                try:
+                    await asyncio.to_thread(self.refresh)
+                except sqlalchemy.exc.SQLAlchemyError as error:
+                    _log.warning("catalog: the database does not answer (%s)", type(error).__name__)
+
+
+def _short(text: str) -> str:
+    """What a client sent, at a length that an error can repeat."""
+    return text if len(text) <= 100 else f"{text[:99]}…"
+
+
+def is_pinned(reference: str) -> bool:
+    """Whether `reference` names one version for ever."""
+    return "@sha256:" in reference

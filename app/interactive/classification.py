@@ -1,0 +1,86 @@
+"""Pictures in, labels out: decode, ask a worker, rank."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.contract.registry import Version
+from app.contract.schemas.classify import ClassifyOptions, ClassifyResult, Explanation
+from app.http import timing
+from app.interactive import classified
+from app.interactive.codec import Codec
+from app.interactive.inference import Inference, Scores, Subject
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """What it takes to turn scores into results; a durable job stores it beside its pixels."""
+
+    labels: tuple[str, ...]
+    size: int
+    channels: int
+    top_k: int
+    abstain_below: float | None
+
+    @classmethod
+    def of(cls, version: Version, options: ClassifyOptions) -> "Shaping":
+        """For the answer of `version` to a request with `options`."""
+        return cls(version.labels, version.size, version.channels, options.top_k, options.abstain_below)
+
+
+class Classification:
+    """Classifies the pictures of one request at a time; requests share batches further down."""
+
+    def __init__(self, inference: Inference, codec: Codec) -> None:
+        self._inference, self._codec = inference, codec
+
+    async def answer(
+        self, version: Version, pictures: Sequence[bytes], options: ClassifyOptions, *, deadline: float, began: float
+    ) -> bytes:
+        """Classify pictures that are decoded already: the JSON text of a `ClassifyResponse`.
+
+        Args:
+            version: classifier to use.
+            pictures: uint8 pixels [size, size, channels] of each.
+            options: how to rank.
+            deadline: time of the event loop by which the answer must be there.
+            began: time of the event loop at which the request arrived.
+
+        Raises:
+            LikenessError: there is no answer.
+        """
+        subjects = [Subject(pixels, options.explain) for pixels in pictures]
+        answer = await self._inference.classify(version, subjects, deadline=deadline)
+        explanations = [
+            None if score.heat is None else await self._explanation(pixels, score.heat, version.size, version.channels)
+            for score, pixels in zip(answer.results, pictures, strict=True)
+        ]
+        return classified.text(
+            version.ref,
+            answer.results,
+            explanations,
+            labels=version.labels,
+            top_k=options.top_k,
+            abstain_below=options.abstain_below,
+            timing=timing.since(began, queue_ms=answer.queue_ms, compute_ms=answer.compute_ms),
+        )
+
+    async def results(
+        self, scores: Sequence[Scores], pictures: Sequence[bytes], shaping: Shaping
+    ) -> list[ClassifyResult]:
+        """Rank the classes of each picture, and lay its heat map over it where there is one."""
+        return [
+            ClassifyResult.of(
+                score.probabilities,
+                labels=shaping.labels,
+                top_k=shaping.top_k,
+                abstain_below=shaping.abstain_below,
+                energy=score.energy,
+                explanation=None
+                if score.heat is None
+                else await self._explanation(pixels, score.heat, shaping.size, shaping.channels),
+            )
+            for score, pixels in zip(scores, pictures, strict=True)
+        ]
+
+    async def _explanation(self, pixels: bytes, heat: bytes, size: int, channels: int) -> Explanation:
+        return await self._codec.overlay(pixels, heat, size=size, channels=channels)

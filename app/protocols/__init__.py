@@ -1,0 +1,1 @@
+"""The shapes of other servers in which our models can be asked."""

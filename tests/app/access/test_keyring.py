@@ -1,0 +1,126 @@
+"""What a keyring believes, and for how long."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from app import redis_client
+from app.access import keys
+from app.access.caller import ANYONE
+from app.access.keyring import Keyring
+from app.contract.database import Database, now
+from app.contract.errors import Unauthenticated
+from app.contract.tables import KeyRow
+from app.signals import Signals
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    database.migrate()
+    return database
+
+
+@pytest.fixture
+async def keyrings(database: Database, api_redis: str) -> AsyncIterator[tuple[Keyring, Keyring]]:
+    """Those of two api processes."""
+    client = redis_client.connect(api_redis)
+    signals = Signals(client)
+    signals.start()
+    both = Keyring(database, "admin-secret", client), Keyring(database, "admin-secret", client)
+    for keyring in both:
+        keyring.start(signals)
+    yield both
+    for keyring in both:
+        await keyring.stop()
+    await signals.stop()
+    await client.aclose()
+    database.close()
+
+
+async def test_without_an_admin_key_nobody_needs_one(database: Database, api_redis: str) -> None:
+    client = redis_client.connect(api_redis)
+    assert await Keyring(database, None, client).identify(None) is ANYONE
+    await client.aclose()
+    database.close()
+
+
+async def test_only_a_hash_of_the_secret_is_kept(database: Database) -> None:
+    with database.session() as session:
+        _, secret = keys.create(session, name="shop", scopes=["predict"])
+        stored = [str(value) for row in session.execute(sa.select(KeyRow.__table__)) for value in row]
+    assert len(secret) >= 46  # 3 characters that mark it, and 256 bits in base64
+    assert not any(secret in value for value in stored)
+    database.close()
+
+
+async def test_a_revoked_key_is_refused_at_once_by_every_process(
+    database: Database, keyrings: tuple[Keyring, Keyring]
+) -> None:
+    here, there = keyrings
+    with database.session() as session:
+        key, secret = keys.create(session, name="shop", scopes=["predict"])
+    for keyring in keyrings:
+        assert (await keyring.identify(secret)).id == key.id
+    with database.session() as session:
+        keys.revoke(session, key.id)
+    await here.changed(key.id)
+    with pytest.raises(Unauthenticated):
+        await here.identify(secret)
+
+    async def ask_until_refused() -> None:
+        while True:
+            await there.identify(secret)
+            await asyncio.sleep(0.01)
+
+    async with asyncio.timeout(2):
+        with pytest.raises(Unauthenticated):
+            await ask_until_refused()
+
+
+async def test_after_rotation_both_secrets_work_until_the_grace_is_over(
+    database: Database, keyrings: tuple[Keyring, Keyring]
+) -> None:
+    keyring, _ = keyrings
+    with database.session() as session:
+        key, old = keys.create(session, name="shop", scopes=["predict"])
+        _, new = keys.rotate(session, key.id, grace_seconds=3600)
+    assert await keyring.identify(old) == await keyring.identify(new)
+    with database.session() as session:
+        session.execute(sa.update(KeyRow).values(previous_until=now() - timedelta(seconds=1)))
+    await keyring.changed(key.id)
+    assert (await keyring.identify(new)).id == key.id
+    with pytest.raises(Unauthenticated):
+        await keyring.identify(old)
+
+
+async def test_a_key_ends_in_the_middle_of_being_believed(
+    database: Database, keyrings: tuple[Keyring, Keyring]
+) -> None:
+    keyring, _ = keyrings
+    with database.session() as session:
+        _, secret = keys.create(session, name="s", scopes=["predict"], expires_at=now() + timedelta(seconds=0.5))
+    await keyring.identify(secret)
+    await asyncio.sleep(0.6)
+    with pytest.raises(Unauthenticated):
+        await keyring.identify(secret)
+
+
+async def test_the_last_use_is_written_down_later(database: Database, keyrings: tuple[Keyring, Keyring]) -> None:
+    keyring, _ = keyrings
+    with database.session() as session:
+        key, secret = keys.create(session, name="shop", scopes=["predict"])
+    await keyring.identify(secret)
+    with database.session() as session:
+        assert keys.get(session, key.id).last_used_at is None
+    await keyring.stop()
+    with database.session() as session:
+        used = keys.get(session, key.id).last_used_at
+    assert used is not None
+    assert now() - used < timedelta(seconds=30)

@@ -1,0 +1,90 @@
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from app import redis_client
+from app.contract import registry
+from app.contract.database import Database
+from app.contract.errors import UnknownModel, UnknownVersion, WrongKind
+from app.contract.messages import REGISTRY_CHANNEL
+from app.contract.store import Store
+from app.interactive.catalog import Catalog, is_pinned
+from app.signals import Signals
+from tests.app import serving
+
+FACES = hashlib.sha256(serving.GENERATOR).hexdigest()
+
+
+@pytest.fixture
+def home(tmp_path: Path, api_redis: str) -> Iterator[tuple[Catalog, Database, Store]]:
+    settings = serving.home_settings(tmp_path, api_redis)
+    serving.publish(settings)
+    database = Database(settings.database)
+    catalog = Catalog(database, classifier="clothing", generator="faces")
+    catalog.refresh()
+    yield catalog, database, Store(settings.store)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "reference", ["", "faces", "faces@production", f"faces@sha256:{FACES}", f"faces@sha256:{FACES[:12]}"]
+)
+def test_a_reference_names_a_version(home: tuple[Catalog, Database, Store], reference: str) -> None:
+    assert home[0].resolve(reference, kind="generator").digest == FACES
+
+
+@pytest.mark.parametrize(
+    ("reference", "error"),
+    [
+        ("nobody", UnknownModel),
+        ("@production", UnknownModel),
+        ("faces@nothing", UnknownVersion),
+        (f"faces@sha256:{FACES[:11]}", UnknownVersion),
+        (f"faces@sha256:{FACES[:12].upper()}x", UnknownVersion),
+        ("clothing", WrongKind),
+        ("x" * 1000, UnknownModel),
+    ],
+)
+def test_a_reference_that_names_none_is_refused(
+    home: tuple[Catalog, Database, Store], reference: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error) as refusal:
+        home[0].resolve(reference, kind="generator")
+    assert len(str(refusal.value)) < 300
+
+
+def test_only_a_digest_names_a_version_for_ever() -> None:
+    assert [is_pinned(reference) for reference in ("", "a", "a@production", "a@sha256:0123456789ab")] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_promotion_is_seen_at_once_when_it_is_signalled(
+    home: tuple[Catalog, Database, Store], api_redis: str
+) -> None:
+    catalog, database, store = home
+    client = redis_client.connect(api_redis)
+    signals = Signals(client)
+    signals.start()
+    await catalog.start(signals)
+    other = serving.checkpoint("generator", size=32, channels=3)
+    with database.session() as session:
+        version = registry.publish(session, store, name="faces", checkpoint=other, onnx=None, source="imported")
+        registry.point(session, model="faces", alias="production", digest=version.digest)
+    await asyncio.sleep(0.1)
+    with redis.Redis.from_url(api_redis) as publisher:
+        publisher.publish(REGISTRY_CHANNEL, "faces")
+    async with asyncio.timeout(2):
+        while catalog.resolve("faces", kind="generator").digest != version.digest:
+            await asyncio.sleep(0.01)
+    await catalog.stop()
+    await signals.stop()
+    await client.aclose()

@@ -1,0 +1,68 @@
+import base64
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from app.contract import registry
+from app.contract.errors import NotAPicture, TooManyPixels, UndecodablePicture
+from app.contract.registry import Version
+from app.contract.settings import Settings
+from app.interactive.codec import Codec
+from app.metrics import Metrics
+from tests.app import serving
+
+pytestmark = pytest.mark.anyio
+
+VERSION = Version(
+    model="clothing",
+    digest="0" * 64,
+    kind="classifier",
+    header=registry.read_header(serving.CLASSIFIER),
+    card="",
+    source="bundled",
+    size_bytes=1,
+    created_at="2026-01-01T00:00:00Z",
+)
+
+
+@pytest.fixture
+def codec(tmp_path: Path) -> AsyncIterator[Codec]:
+    codec = Codec(Settings(home=tmp_path, codec_threads=2, max_picture_pixels=10_000), Metrics())
+    yield codec
+    codec.stop()
+
+
+async def test_pictures_come_back_in_their_order(codec: Codec) -> None:
+    pixels = await codec.decode([serving.png(value) for value in range(100)], VERSION)
+    assert pixels == [bytes([value]) * 64 for value in range(100)]
+
+
+async def test_the_first_picture_that_is_to_blame_is_named(codec: Codec) -> None:
+    files = [serving.png(1)] * 20
+    files[9] = serving.png(1)[:-30]
+    files[17] = b"text"
+    with pytest.raises(UndecodablePicture) as refusal:
+        await codec.decode(files, VERSION)
+    assert refusal.value.facts["position"] == 9
+
+
+async def test_what_is_no_picture_is_refused(codec: Codec) -> None:
+    with pytest.raises(NotAPicture):
+        await codec.decode([b"text"], VERSION)
+
+
+async def test_a_picture_of_too_many_pixels_is_not_decoded(codec: Codec) -> None:
+    with pytest.raises(TooManyPixels):
+        await codec.decode([serving.png(1, size=101)], VERSION)
+
+
+async def test_a_heat_map_glows_where_it_is_hot(codec: Codec) -> None:
+    heat = bytes([0] * 32 + [255] * 32)
+    explanation = await codec.overlay(bytes([100]) * 64, heat, size=8, channels=1)
+    picture = Image.open(io.BytesIO(base64.b64decode(explanation.base64)))
+    assert picture.getpixel((112, 5)) == (100, 100, 100)
+    red, _, blue = picture.getpixel((112, 218))
+    assert red > 150 > 100 > blue

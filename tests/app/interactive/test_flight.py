@@ -1,0 +1,67 @@
+import asyncio
+
+import pytest
+
+from app.interactive.flight import SingleFlight
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_what_is_being_made_is_made_once() -> None:
+    flights, made = SingleFlight[int](), []
+
+    async def make() -> int:
+        await asyncio.sleep(0)
+        made.append(1)
+        return len(made)
+
+    assert await asyncio.gather(*(flights.once("key", make) for _ in range(5))) == [1] * 5
+    assert await flights.once("key", make) == 2
+
+
+async def test_a_failure_is_shared_and_not_remembered() -> None:
+    flights = SingleFlight[int]()
+
+    async def fail() -> int:
+        await asyncio.sleep(0)
+        raise ValueError
+
+    async def make() -> int:
+        return 1
+
+    failures = await asyncio.gather(*(flights.once("key", fail) for _ in range(2)), return_exceptions=True)
+    assert [type(failure) for failure in failures] == [ValueError, ValueError]
+    assert await flights.once("key", make) == 1
+
+
+async def test_one_who_leaves_does_not_take_the_work_from_the_others() -> None:
+    flights, go = SingleFlight[int](), asyncio.Event()
+
+    async def make() -> int:
+        await go.wait()
+        return 1
+
+    first, second = (asyncio.create_task(flights.once("key", make)) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    go.set()
+    assert await second == 1
+
+
+async def test_when_all_have_left_the_work_ends() -> None:
+    flights, ended = SingleFlight[int](), asyncio.Event()
+
+    async def make() -> int:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return 1
+
+    task = asyncio.create_task(flights.once("key", make))
+    await asyncio.sleep(0.01)
+    task.cancel()
+    async with asyncio.timeout(1):
+        await ended.wait()
+    assert flights._flights == {}

@@ -1,0 +1,88 @@
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from app import redis_client
+from app.contract.messages import WorkerState
+from app.contract.settings import Settings
+from app.interactive.workers import Workers
+from app.signals import Signals
+from tests.app import serving
+from tests.running import running_redis
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def own(short_dir: Path, tmp_path: Path) -> Iterator[Settings]:
+    """Settings with a Redis in which no other worker reports."""
+    path = short_dir / f"w-{tmp_path.name[-20:]}" / "redis.sock"
+    with running_redis(path):
+        yield serving.home_settings(tmp_path, f"unix://{path}")
+
+
+@asynccontextmanager
+async def watching(settings: Settings) -> AsyncIterator[tuple[Workers, list[float], list[bool]]]:
+    """The workers as an api sees them, with the restarts and looks it noticed."""
+    restarts: list[float] = []
+    looks: list[bool] = []
+    client = redis_client.connect(settings.redis)
+    workers = Workers(client, Signals(client), on_restart=restarts.append, on_poll=looks.append)
+    try:
+        yield workers, restarts, looks
+    finally:
+        await client.aclose()
+
+
+async def test_only_a_worker_that_is_warm_takes_work(own: Settings) -> None:
+    worker = serving.ProtocolWorker(own)
+    async with watching(own) as (workers, _, _):
+        seen = []
+        for state in (WorkerState.STARTING, WorkerState.READY, WorkerState.DRAINING):
+            worker.report(state=state)
+            await workers.look()
+            seen.append((workers.ready("infer"), workers.ready("train")))
+    assert seen == [(False, False), (True, False), (False, False)]
+
+
+async def test_a_worker_that_comes_back_has_lost_what_was_sent_before_it_was_seen(own: Settings) -> None:
+    worker = serving.ProtocolWorker(own)
+    async with watching(own) as (workers, restarts, _):
+        worker.report()
+        await workers.look()
+        worker.report(boot="2", state=WorkerState.STARTING)
+        await workers.look()
+        first_seen = asyncio.get_running_loop().time()
+        assert restarts == []
+        worker.report(boot="2")
+        for _ in range(3):
+            await workers.look()
+    assert len(restarts) == 1
+    assert restarts[0] <= first_seen
+
+
+async def test_two_workers_with_one_name_do_not_restart_for_ever(own: Settings) -> None:
+    worker = serving.ProtocolWorker(own)
+    async with watching(own) as (workers, restarts, _):
+        for boot in "1212121212":
+            worker.report(boot=boot)
+            await workers.look()
+    assert len(restarts) == 1
+
+
+async def test_a_new_worker_is_no_restart(own: Settings) -> None:
+    async with watching(own) as (workers, restarts, _):
+        for name in ("infer-1", "infer-2"):
+            serving.ProtocolWorker(own, name=name).report()
+            await workers.look()
+    assert restarts == []
+    assert [report.name for report in workers.reports] == ["infer-1", "infer-2"]
+
+
+async def test_a_redis_that_is_away_is_noticed(tmp_path: Path) -> None:
+    async with watching(serving.home_settings(tmp_path, f"unix://{tmp_path}/nobody.sock")) as (workers, _, looks):
+        await workers.look()
+    assert looks == [False]

@@ -1,0 +1,208 @@
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from app import redis_client
+from app.access.caller import ANYONE, Caller
+from app.access.limits import Limits
+from app.contract import leases
+from app.contract.database import Database
+from app.contract.errors import IdempotencyConflict, JobFinished, UnknownJob
+from app.contract.jobs import Job
+from app.contract.messages import PREFIX
+from app.contract.settings import Settings
+from app.contract.states import JobState
+from app.contract.store import Store
+from app.http.idempotency import Claim
+from app.interactive.publisher import Publisher
+from app.jobs.durable import Durable
+from app.jobs.sweep import Sweep
+from app.metrics import Metrics
+from app.signals import Signals
+from tests.app import serving
+
+pytestmark = pytest.mark.anyio
+
+ADA, BOB = Caller("key_ada", frozenset({"predict"})), Caller("key_bob", frozenset({"predict"}))
+
+
+class World:
+    """A durable part on a real database and store, and a queue that nobody empties."""
+
+    def __init__(self, settings: Settings, database: Database, durable: Durable) -> None:
+        self.settings, self.database, self.durable = settings, database, durable
+        self.store = Store(settings.store)
+
+    async def accept(self, caller: Caller = ANYONE, claim: Claim | None = None) -> Job:
+        return await self.durable.accept(
+            kind="generate", queue="nobody", request={"a": 1}, caller=caller, claim=claim, inputs={"pixels": b"xyz"}
+        )
+
+    def claim(self, job: Job) -> Job:
+        with self.database.session() as session:
+            claimed = leases.claim(session, job.id, worker="w", lease_seconds=30)
+        assert claimed is not None
+        return claimed
+
+    def finish(self, job: Job, state: JobState = JobState.SUCCEEDED) -> None:
+        with self.database.session() as session:
+            leases.finish(session, job, state, "done", output={"x": 1})
+
+
+@asynccontextmanager
+async def living(home: Path, redis_url: str, **options: float) -> AsyncIterator[World]:
+    settings = serving.home_settings(home, redis_url, **options)
+    database = Database(settings.database)
+    database.migrate()
+    client, publisher = redis_client.connect(redis_url), Publisher(settings)
+    signals = Signals(client)
+    signals.start()
+    try:
+        yield World(
+            settings,
+            database,
+            Durable(
+                database, Store(settings.store), publisher, client, signals, Limits(client, settings), most_waiting=100
+            ),
+        )
+    finally:
+        await signals.stop()
+        await publisher.stop()
+        await client.aclose()
+        database.close()
+
+
+async def test_what_is_accepted_is_in_the_store_the_database_and_the_queue(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis) as world:
+        job = await world.accept()
+        assert world.store.get(f"jobs/{job.id}/input/pixels") == b"xyz"
+        assert world.durable.get(job.id, ANYONE).state is JobState.QUEUED
+        with redis.Redis.from_url(api_redis) as client:
+            messages = [json.loads(message)["body"] for message in client.lrange(f"{PREFIX}nobody", 0, -1)]
+        told = [json.loads(base64.b64decode(body))[0][0] for body in messages]
+        assert job.id in told
+
+
+async def test_a_job_is_accepted_while_the_broker_is_away_and_sent_later(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, f"unix://{tmp_path}/nobody.sock") as world:
+        job = await world.accept()
+    async with living(tmp_path, api_redis) as world:
+        sent: list[str] = []
+
+        async def send(found: Job) -> None:
+            sent.append(found.id)
+
+        world.durable.send = send  # type: ignore[method-assign]
+        await Sweep(world.database, world.durable, Metrics(), world.settings).sweep()
+    assert sent == [job.id]
+
+
+async def test_the_same_key_and_body_make_one_job(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis) as world:
+        claim = Claim.of("k", owner=None, route="/r", body=b"body")
+        first, second = await world.accept(claim=claim), await world.accept(claim=claim)
+    assert first.id == second.id
+
+
+async def test_the_same_request_many_times_at_once_makes_one_job(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis) as world:
+        claim = Claim.of("k", owner=None, route="/r", body=b"body")
+        made = await asyncio.gather(*(world.accept(claim=claim) for _ in range(8)))
+        assert len({job.id for job in made}) == 1
+        assert len(world.store.list("jobs/")) == 1
+
+
+async def test_the_same_key_with_another_body_is_refused(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis) as world:
+        await world.accept(claim=Claim.of("k", owner=None, route="/r", body=b"body"))
+        with pytest.raises(IdempotencyConflict):
+            await world.accept(claim=Claim.of("k", owner=None, route="/r", body=b"another"))
+
+
+async def test_two_callers_may_use_one_key(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis) as world:
+        made = [
+            await world.accept(caller, Claim.of("k", owner=caller.key, route="/r", body=b"body"))
+            for caller in (ADA, BOB)
+        ]
+    assert made[0].id != made[1].id
+
+
+async def test_a_job_is_seen_by_its_owner_and_by_administrators(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis) as world:
+        job = await world.accept(ADA)
+        assert world.durable.get(job.id, ADA).id == job.id
+        assert world.durable.get(job.id, Caller("key_root", frozenset({"admin"}))).id == job.id
+        assert world.durable.page(BOB, limit=10, after=None) == []
+        with pytest.raises(UnknownJob):
+            world.durable.get(job.id, BOB)
+        with pytest.raises(UnknownJob):
+            await world.durable.steer(job.id, JobState.CANCELLED, "", BOB)
+
+
+async def test_following_a_job_tells_everything_in_order_until_it_ends(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis) as world:
+        job = await world.accept()
+        following = asyncio.create_task(_collect(world, job))
+        await asyncio.sleep(0.05)
+        held = world.claim(job)
+        with world.database.session() as session:
+            leases.append(session, held, "progress", {"images": 1})
+        await world.durable.wake(job)
+        await asyncio.sleep(0.05)
+        world.finish(held)
+        await world.durable.wake(job)
+        async with asyncio.timeout(5):
+            seen = await following
+    assert [number for number, _ in seen] == [1, 2, 3, 4]
+    assert [kind for _, kind in seen] == ["status", "status", "progress", "status"]
+
+
+async def test_waiting_ends_with_the_job_or_with_the_patience(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis) as world:
+        job = await world.accept()
+        assert (await world.durable.wait(job, seconds=0.05)).state is JobState.QUEUED
+        world.finish(world.claim(job))
+        assert (await world.durable.wait(job, seconds=5)).state is JobState.SUCCEEDED
+
+
+async def test_cancelling_ends_a_waiting_job_and_asks_a_running_one(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis) as world:
+        waiting, running, ended = [await world.accept() for _ in range(3)]
+        world.claim(running)
+        world.finish(world.claim(ended))
+
+        async def cancel(job: Job) -> JobState:
+            return (await world.durable.steer(job.id, JobState.CANCELLED, "cancelled", ANYONE)).state
+
+        assert await cancel(waiting) is JobState.CANCELLED
+        assert await cancel(running) is JobState.CANCELLING
+        assert await cancel(waiting) is JobState.CANCELLED
+        with pytest.raises(JobFinished):
+            await cancel(ended)
+
+
+async def test_the_sweep_takes_jobs_from_silent_workers(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis, max_attempts=2, lease_seconds=0.01) as world:
+        job = await world.accept()
+        sweep = Sweep(world.database, world.durable, Metrics(), world.settings)
+        states = []
+        for _ in range(2):
+            with world.database.session() as session:
+                assert leases.claim(session, job.id, worker="w", lease_seconds=0.01) is not None
+            await asyncio.sleep(0.05)
+            await sweep.sweep()
+            states.append(world.durable.get(job.id, ANYONE))
+    assert [found.state for found in states] == [JobState.QUEUED, JobState.FAILED]
+    assert states[1].error is not None
+    assert states[1].error["code"] == "worker_lost"
+
+
+async def _collect(world: World, job: Job) -> list[tuple[int, str]]:
+    return [(event.number, event.type) async for event in world.durable.follow(job, after=0) if event is not None]

@@ -1,0 +1,213 @@
+"""Webhooks: signed, retried, told once each, and never sent into the network that the service stands in."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import sqlalchemy as sa
+from standardwebhooks import Webhook
+
+from app.contract import jobs, leases, training
+from app.contract import webhooks as messages
+from app.contract.database import Database, now
+from app.contract.errors import WebhookRefused
+from app.contract.settings import Settings
+from app.contract.states import JobState
+from app.contract.tables import DeliveryRow
+from app.contract.webhooks import DeliveryState
+from app.jobs import webhook_address, webhooks
+
+pytestmark = pytest.mark.anyio
+
+EVENTS = ["training_job.running", "training_job.sample", "training_job.succeeded"]
+
+
+class Receiver(http.server.BaseHTTPRequestHandler):
+    """Keeps what it gets, and answers with the next of `answers`, or 204."""
+
+    answers: ClassVar[list[int]] = []
+    got: ClassVar[list[tuple[dict[str, str], bytes]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.got.append((dict(self.headers), body))
+        self.send_response(self.answers.pop(0) if self.answers else 204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@pytest.fixture
+def receiver() -> Iterator[str]:
+    Receiver.got.clear()
+    Receiver.answers.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://localhost:{server.server_port}/hook"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    database.migrate()
+    yield database
+    database.close()
+
+
+def run(database: Database, url: str) -> jobs.Job:
+    """A training that has come to its end, whose events are to be told to `url`."""
+    with database.session() as session:
+        request = {"model": "squares", "dataset": "ds_1"}
+        job = jobs.create(session, kind=training.KIND, queue="train", request=request, owner="key_1")
+        messages.register(session, job_id=job.id, url=url, events=EVENTS)
+        claimed = leases.claim(session, job.id, worker="train-0", lease_seconds=30)
+        assert claimed is not None
+        for images in (1, 2):
+            leases.append(session, claimed, "sample", {"images": images})
+            leases.append(session, claimed, "progress", {"images": images})
+        leases.finish(session, claimed, JobState.SUCCEEDED, "done")
+    return job
+
+
+def sender(database: Database, tmp_path: Path, *, private: bool = True) -> webhooks.Webhooks:
+    return webhooks.Webhooks(database, Settings(home=tmp_path, webhook_private_addresses=private))
+
+
+def log(database: Database, job: jobs.Job) -> list[messages.Delivery]:
+    with database.session() as session:
+        return messages.of_job(session, job.id)
+
+
+async def test_every_wanted_event_arrives_once_and_is_signed(database: Database, receiver: str, tmp_path: Path) -> None:
+    job = run(database, receiver)
+    deliveries = sender(database, tmp_path)
+    while await deliveries.deliver_due():
+        pass
+    assert await deliveries.deliver_due() == 0
+    await deliveries.stop()
+    with database.session() as session:
+        verifier = Webhook(messages.secret(session, "key_1"))
+    told = sorted(
+        (verifier.verify(body, headers) for headers, body in Receiver.got), key=lambda each: each["data"]["event"]
+    )
+    assert [each["type"] for each in told] == [
+        "training_job.running",
+        "training_job.sample",
+        "training_job.sample",
+        "training_job.succeeded",
+    ]
+    assert told[-1]["data"]["id"] == job.id
+    assert (told[-1]["data"]["model"], told[1]["data"]["images"]) == ("squares", 1)
+    assert {each.state for each in log(database, job)} == {DeliveryState.DELIVERED}
+
+
+async def test_a_message_that_is_refused_is_sent_again_later_as_the_same(
+    database: Database, receiver: str, tmp_path: Path
+) -> None:
+    Receiver.answers.extend([500] * 4)
+    job = run(database, receiver)
+    deliveries = sender(database, tmp_path)
+    assert await deliveries.deliver_due() == 4
+    waiting = log(database, job)
+    assert {(each.state, each.status, each.attempts) for each in waiting} == {(DeliveryState.PENDING, 500, 1)}
+    assert all(timedelta(0) < each.next_at - now() < timedelta(seconds=6) for each in waiting)
+    with database.session() as session:
+        session.execute(sa.update(DeliveryRow).values(next_at=now()))
+    assert await deliveries.deliver_due() == 4
+    await deliveries.stop()
+    assert {(each.state, each.attempts) for each in log(database, job)} == {(DeliveryState.DELIVERED, 2)}
+    ids = [headers["webhook-id"] for headers, _ in Receiver.got]
+    assert sorted(ids[:4]) == sorted(ids[4:])
+
+
+@pytest.mark.parametrize(("answer", "attempts"), [(410, 0), (500, len(webhooks.RETRY_SECONDS))])
+async def test_a_message_that_nobody_takes_is_given_up(
+    answer: int, attempts: int, database: Database, receiver: str, tmp_path: Path
+) -> None:
+    Receiver.answers.extend([answer] * 4)
+    job = run(database, receiver)
+    deliveries = sender(database, tmp_path)
+    with database.session() as session:
+        messages.write_messages(session)
+        session.execute(sa.update(DeliveryRow).values(attempts=attempts))
+    await deliveries.deliver_due()
+    await deliveries.stop()
+    assert {each.state for each in log(database, job)} == {DeliveryState.FAILED}
+
+
+async def test_an_address_that_has_become_private_gets_nothing(
+    database: Database, receiver: str, tmp_path: Path
+) -> None:
+    job = run(database, receiver)
+    deliveries = sender(database, tmp_path, private=False)
+    await deliveries.deliver_due()
+    await deliveries.stop()
+    assert Receiver.got == []
+    assert "is not an address of the public internet" in str(log(database, job)[0].error)
+
+
+async def test_eight_processes_tell_every_event_once(database: Database, receiver: str, tmp_path: Path) -> None:
+    run(database, receiver)
+    counts: list[int] = []
+
+    def deliver() -> None:
+        with database.session() as session:
+            messages.write_messages(session)
+            counts.append(len(messages.take_due(session, hold_seconds=60)))
+
+    threads = [threading.Thread(target=deliver) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(counts) == 4
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/x",
+        "http://[::1]/x",
+        "http://[::ffff:10.0.0.1]/x",
+        "http://10.1.2.3/x",
+        "http://172.16.0.1/x",
+        "http://192.168.1.1/x",
+        "http://169.254.169.254/latest/meta-data",
+        "http://100.64.0.1/x",
+        "http://0.0.0.0/x",
+        "http://224.0.0.1/x",
+        "http://localhost/x",
+        "http://2130706433/x",
+        "ftp://example.com/x",
+        "http://user:secret@8.8.8.8/x",
+        "http:///x",
+        "http://no.such.host.invalid/x",
+        "http://8.8.8.8:notaport/x",
+    ],
+)
+async def test_webhooks_do_not_reach_into_the_network_of_the_service(url: str) -> None:
+    with pytest.raises(WebhookRefused):
+        await webhook_address.check(url, private=False)
+
+
+async def test_public_addresses_are_taken_and_private_ones_when_allowed() -> None:
+    assert await webhook_address.check("https://8.8.8.8/x", private=False) == "8.8.8.8"
+    assert await webhook_address.check("http://127.0.0.1:9/x", private=True) == "127.0.0.1"
+
+
+def test_a_body_says_what_it_is(database: Database) -> None:
+    job = run(database, "https://example.com")
+    with database.session() as session:
+        messages.write_messages(session)
+    body: dict[str, Any] = log(database, job)[0].body
+    assert json.loads(json.dumps(body)) == body
+    assert set(body) == {"type", "timestamp", "data"}

@@ -1,0 +1,27 @@
+"""What a client is told of an exception."""
+
+import obstore.exceptions
+import pytest
+import redis
+import sqlalchemy.exc
+
+from app.contract.errors import BadOption
+from worker.durable import failures
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BadOption(name="label", reason="is not known"), "bad_option"),
+        (MemoryError(), "out_of_memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory"),
+        (obstore.exceptions.GenericError("connection refused"), "storage_unavailable"),
+        (sqlalchemy.exc.OperationalError("SELECT 1", {}, OSError("secret")), "storage_unavailable"),
+        (redis.ConnectionError("refused"), "storage_unavailable"),
+        (ZeroDivisionError("secret"), "internal"),
+    ],
+)
+def test_every_exception_has_a_code_and_tells_no_secret(error, code):
+    told = failures.told(error)
+    assert told.code == code
+    assert "secret" not in told.detail

@@ -1,0 +1,24 @@
+"""Any exception as a failure that a client may be told: a code and a sentence, never a trace."""
+
+import obstore.exceptions
+import redis
+import sqlalchemy.exc
+import structlog
+
+from app.contract.errors import InternalError, LikenessError, OutOfMemory, StorageUnavailable
+from worker.serving import memory
+
+_log = structlog.get_logger()
+
+
+def told(error: Exception) -> LikenessError:
+    """`error` itself when it is meant for clients, else the one that stands for it; what nobody expected is logged."""
+    if isinstance(error, LikenessError):
+        return error
+    if memory.means_too_little(error):
+        return OutOfMemory()
+    if isinstance(error, obstore.exceptions.BaseError | sqlalchemy.exc.OperationalError | redis.ConnectionError):
+        _log.warning("storage does not answer", error=str(error))
+        return StorageUnavailable()
+    _log.error("unexpected failure", exc_info=error)
+    return InternalError()

@@ -1,0 +1,1 @@
+"""Networks at work: loaded once, warmed up, asked in batches."""
