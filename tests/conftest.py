@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("tests.browser")
+
 from tests.running import Service, running_redis, running_service
 
 

@@ -39,6 +39,7 @@ remembered = [torch.empty_like(run.energy.fake) for _ in range(2)]
 dist.all_gather(remembered, run.energy.fake)
 assert torch.equal(*remembered), "a process remembers its own pictures alone"
 (Path(sys.argv[1]) / f"done-{run.place.rank}").touch()
+dist.barrier()  # whoever leaves early takes the others down
 dist.destroy_process_group()
 """
 
