@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.browser")
-
 from tests.running import Service, running_redis, running_service
+
+pytest.register_assert_rewrite("tests.browser")
 
 
 @pytest.fixture(scope="session", autouse=True)
