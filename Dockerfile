@@ -2,7 +2,7 @@
 #   docker build --target api    -t likeness-api .       the front: no torch, a few hundred MB
 #   docker build --target worker -t likeness-worker .    infer and train workers
 #
-# All packages are installed by hash from requirements/. PyPI's torch for Linux brings CUDA. For workers without a GPU, add
+# All packages are installed by hash from .ci/requirements/. PyPI's torch for Linux brings CUDA. For workers without a GPU, add
 #   --build-arg REQUIREMENTS=worker-cpu.txt --build-arg EXTRA_INDEX_URL=...
 # with the address of the index of PyTorch's CPU builds.
 
@@ -17,8 +17,8 @@ RUN useradd --system --uid 10001 --home-dir /var/lib/likeness --create-home like
 # The project's own wheel. What builds it is in no image.
 FROM base AS wheel
 WORKDIR /build
-COPY requirements/build.txt requirements/
-RUN pip install --no-cache-dir --only-binary :all: --require-hashes --requirement requirements/build.txt
+COPY .ci/requirements/build.txt .ci/requirements/
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes --requirement .ci/requirements/build.txt
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY app app
 COPY worker worker
@@ -28,8 +28,8 @@ RUN pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 # Dependencies first and the code last, so that a change of code rebuilds in seconds.
 FROM base AS api-build
 RUN python -m venv /opt/likeness
-COPY requirements/api.txt requirements/
-RUN pip install --no-cache-dir --only-binary :all: --require-hashes --requirement requirements/api.txt
+COPY .ci/requirements/api.txt .ci/requirements/
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes --requirement .ci/requirements/api.txt
 COPY --from=wheel /build/dist dist
 RUN pip install --no-cache-dir --no-index --no-deps dist/*.whl
 
@@ -37,9 +37,9 @@ FROM base AS worker-build
 ARG REQUIREMENTS=worker.txt
 ARG EXTRA_INDEX_URL=""
 RUN python -m venv /opt/likeness
-COPY requirements/${REQUIREMENTS} requirements/
+COPY .ci/requirements/${REQUIREMENTS} .ci/requirements/
 RUN PIP_EXTRA_INDEX_URL="$EXTRA_INDEX_URL" \
-    pip install --no-cache-dir --only-binary :all: --require-hashes --requirement "requirements/$REQUIREMENTS"
+    pip install --no-cache-dir --only-binary :all: --require-hashes --requirement ".ci/requirements/$REQUIREMENTS"
 COPY --from=wheel /build/dist dist
 RUN pip install --no-cache-dir --no-index --no-deps dist/*.whl
 

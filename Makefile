@@ -2,7 +2,7 @@
 # make install  everything that `make test` and `make lint` need, too
 # make test     the tests; ARGS="-k name" passes options to pytest
 # make lint     format, lint, types, import rules
-# make requirements CPU_WHEELS=...   requirements/*.txt, the hashed lists that the images install; CPU_WHEELS is where the CPU
+# make requirements CPU_WHEELS=...   .ci/requirements/*.txt, the hashed lists that the images install; CPU_WHEELS is where the CPU
 #               build of torch is found, a folder or an address, since PyPI has the one for CUDA
 # make sbom     a bill of materials of what is installed, sbom.json
 # make licences docs/licences.md, the licences of what the images hold
@@ -41,13 +41,13 @@ bench: install
 
 requirements: .venv-audit/ready
 	@[ -n "$(CPU_WHEELS)" ] || { echo "Say where the CPU build of torch is: CPU_WHEELS=FOLDER or ADDRESS."; exit 1; }
-	$(COMPILE) --extra video --extra marks --extra tracing pyproject.toml --output-file requirements/api.txt
+	$(COMPILE) --extra video --extra marks --extra tracing pyproject.toml --output-file .ci/requirements/api.txt
 	$(COMPILE) --extra worker --extra train --extra video --extra marks --extra tracing pyproject.toml \
-		--output-file requirements/worker.txt
+		--output-file .ci/requirements/worker.txt
 	sed -n 's/^torch==.*/&+cpu/p' constraints.txt | $(COMPILE) --find-links $(CPU_WHEELS) --override - \
 		--extra worker --extra train --extra video --extra marks --extra tracing pyproject.toml \
-		--output-file requirements/worker-cpu.txt
-	$(COMPILE) --group build --output-file requirements/build.txt
+		--output-file .ci/requirements/worker-cpu.txt
+	$(COMPILE) --group build --output-file .ci/requirements/build.txt
 
 sbom: install .venv-audit/ready
 	$(AUDIT)/cyclonedx-py environment --output-reproducible --output-format JSON --output-file sbom.json $(BIN)/python
@@ -57,7 +57,7 @@ licences: install .venv-audit/ready
 		echo 'What the images hold besides Likeness itself; `make licences` writes this page. With torch for CUDA come libraries'; \
 		echo 'under the licences of NVIDIA, which are not listed here. NOTICE names what is copied into the repository.'; echo; \
 		$(AUDIT)/pip-licenses --python $(BIN)/python --with-system --from mixed --order license --format markdown --packages \
-			$$(sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' requirements/worker-cpu.txt); } >docs/licences.md
+			$$(sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' .ci/requirements/worker-cpu.txt); } >docs/licences.md
 
 audit: .venv-audit/ready
 	$(AUDIT)/pip-audit --strict --requirement constraints.txt --disable-pip --no-deps

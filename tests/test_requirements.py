@@ -26,7 +26,7 @@ def pins(path: Path) -> dict[str, Version]:
 @pytest.mark.parametrize("name", LISTS)
 def test_a_list_brings_the_versions_that_the_tests_run_with(name: str) -> None:
     tested = pins(ROOT / "constraints.txt")
-    listed = pins(ROOT / "requirements" / name)
+    listed = pins(ROOT / ".ci" / "requirements" / name)
     shared = tested.keys() & listed.keys()
     assert len(shared) > 50
     assert {each: listed[each].public for each in shared} == {each: tested[each].public for each in shared}
@@ -34,7 +34,7 @@ def test_a_list_brings_the_versions_that_the_tests_run_with(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "extras"), LISTS.items())
 def test_a_list_has_all_that_the_project_asks_for(name: str, extras: tuple[str, ...]) -> None:
-    listed = pins(ROOT / "requirements" / name)
+    listed = pins(ROOT / ".ci" / "requirements" / name)
     asked = [*PROJECT["dependencies"], *(line for extra in extras for line in PROJECT["optional-dependencies"][extra])]
     for requirement in map(Requirement, asked):
         version = listed.get(canonicalize_name(requirement.name))
@@ -42,7 +42,7 @@ def test_a_list_has_all_that_the_project_asks_for(name: str, extras: tuple[str, 
         assert version in requirement.specifier, requirement
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "requirements").glob("*.txt")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / ".ci" / "requirements").glob("*.txt")), ids=lambda path: path.name)
 def test_every_pin_has_a_hash(path: Path) -> None:
     blocks = re.split(r"^(?=[A-Za-z0-9])", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
     assert blocks
@@ -50,7 +50,7 @@ def test_every_pin_has_a_hash(path: Path) -> None:
 
 
 def test_only_the_list_for_gpus_has_cuda() -> None:
-    of = {name: pins(ROOT / "requirements" / name) for name in LISTS}
+    of = {name: pins(ROOT / ".ci" / "requirements" / name) for name in LISTS}
     assert "torch" not in of["api.txt"]
     assert of["worker-cpu.txt"]["torch"].local == "cpu"
     assert of["worker.txt"]["torch"].local is None
@@ -70,4 +70,4 @@ def test_the_licences_of_all_that_the_images_hold_are_listed() -> None:
     named = {canonicalize_name(name) for name in re.findall(r"^\| (\S+)", page, re.MULTILINE)}
     # Only on other releases of Python, or only while something is built.
     elsewhere = {"async-timeout", "setuptools"}
-    assert pins(ROOT / "requirements" / "worker-cpu.txt").keys() - named - elsewhere == set()
+    assert pins(ROOT / ".ci" / "requirements" / "worker-cpu.txt").keys() - named - elsewhere == set()
