@@ -20,12 +20,14 @@ from tests import browser as chromium
 from tests.app import serving
 from tests.running import running_redis
 
-PAGE = Path(__file__).parent.parent / "docs" / "embedding.md"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "embedding.md"
+README = ROOT / "README.md"
 SHOWN = "http://127.0.0.1:8000"
 
 
-def snippets(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def snippets(language: str, page: Path = PAGE) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +42,13 @@ def address(tmp_path_factory: pytest.TempPathFactory, short_dir: Path) -> Iterat
 
 
 @pytest.mark.browser
-def test_the_html_shows_faces_on_a_page_of_another_origin(address: str, tmp_path: Path) -> None:
-    parts = [snippet.replace(SHOWN, address) for snippet in snippets("html")]
+@pytest.mark.parametrize(
+    ("source", "widths", "framed"), [(PAGE, [96, 96], [96]), (README, [128], [])], ids=["docs", "readme"]
+)
+def test_the_html_shows_faces_on_a_page_of_another_origin(
+    address: str, tmp_path: Path, source: Path, widths: list[int], framed: list[int]
+) -> None:
+    parts = [snippet.replace(SHOWN, address) for snippet in snippets("html", source)]
     (tmp_path / "index.html").write_text(
         "<!doctype html><meta charset=utf-8><link rel=icon href=data:,>" + "".join(parts)
     )
@@ -57,12 +64,12 @@ def test_the_html_shows_faces_on_a_page_of_another_origin(address: str, tmp_path
         page.wait_for_selector("likeness-face:state(loaded)")
         page.wait_for_load_state("networkidle")
         pictures = page.evaluate("[...document.images].map(image => image.naturalWidth)")
-        framed = page.frames[1].evaluate("document.images[0].naturalWidth")
+        in_frames = [frame.evaluate("document.images[0].naturalWidth") for frame in page.frames[1:]]
         site.shutdown()
 
     assert said == []
-    assert pictures == [96, 96]
-    assert framed == 96
+    assert pictures == widths
+    assert in_frames == framed
 
 
 def test_the_python_snippet_writes_a_face(address: str, tmp_path: Path) -> None:
