@@ -98,7 +98,7 @@ class Reporter:
                 loaded=self._loaded(),
                 batches=self._batches,
                 images=self._images,
-                busy_seconds=round(self._busy_seconds, 3),
+                busy_seconds=round(self._busy_seconds, 6),
                 loads=loads,
                 load_seconds=round(load_seconds, 3),
                 memory_bytes=memory.resident_bytes(),

@@ -35,7 +35,7 @@ HAND_OVER_SECONDS = 10.0
 
 def serve(settings: Settings, *, name: str) -> int:
     """Serve until SIGTERM; the exit code."""
-    client = redis_client.connect(settings.redis)
+    client, waking = redis_client.connect(settings.redis), redis_client.waking(settings.redis)
     reporter = Reporter(
         client,
         name=name,
@@ -58,7 +58,7 @@ def serve(settings: Settings, *, name: str) -> int:
         publishing = Publishing(
             database,
             store,
-            client,
+            waking,
             serving=ServingCheck(settings, client),
             common=common,
             export=settings.cpu_engine == "onnx",
@@ -67,7 +67,7 @@ def serve(settings: Settings, *, name: str) -> int:
         trainings = Training(
             database,
             store,
-            client,
+            waking,
             folder=folder,
             publishing=publishing,
             common=common,
@@ -110,7 +110,7 @@ def _serve(settings: Settings, name: str, *, lanes: list[Lane], reporter: Report
 def _lane(name: str, kinds: dict[str, Kind], settings: Settings, database: Database, *, worker: str) -> Lane:
     runner = Runner(
         database,
-        redis_client.connect(settings.redis),
+        redis_client.waking(settings.redis),
         worker=worker,
         kinds=kinds,
         lease_seconds=settings.lease_seconds,

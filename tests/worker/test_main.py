@@ -97,7 +97,7 @@ def test_messages_of_an_earlier_and_of_a_later_api_are_answered(served, client, 
     [
         ("generator", Drawing(seed="a", edits=(("age", 1.0),)), "bad_option"),
         ("classifier", Drawing(seed="a"), "wrong_kind"),
-        ("0" * 64, Drawing(seed="a"), "bad_checkpoint"),
+        ("0" * 64, Drawing(seed="a"), "unknown_version"),
     ],
 )
 def test_what_cannot_be_done_is_told(served, client, versions, digest, drawing, code):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.contract import store
-from app.contract.errors import BadCheckpoint
+from app.contract.errors import BadCheckpoint, UnknownVersion
 
 
 @dataclass(frozen=True)
@@ -41,17 +41,21 @@ class Checkpoints:
         """The files of the version `digest`.
 
         Raises:
-            BadCheckpoint: the store has no such checkpoint, or its bytes have another digest.
+            UnknownVersion: the store has it no longer: it was removed after the request was let in.
+            BadCheckpoint: the bytes that the store has for it have another digest.
         """
         checkpoint = self._folder / f"{digest}.safetensors"
         if not self._holds(checkpoint, digest):
-            self._download(store.checkpoint_path(digest), checkpoint)
+            if not self._download(store.checkpoint_path(digest), checkpoint):
+                raise UnknownVersion(
+                    f"The version sha256:{digest[:12]} was removed; GET /v1/models lists what there is."
+                )
             if not self._holds(checkpoint, digest):
                 checkpoint.unlink(missing_ok=True)
                 raise BadCheckpoint(reason=f"the bytes stored as {digest[:12]} have another digest")
         onnx: Path | None = self._folder / f"{digest}.onnx"
         assert onnx is not None
-        if not onnx.exists() and not self._download_if_there(store.onnx_path(digest), onnx):
+        if not onnx.exists() and not self._download(store.onnx_path(digest), onnx):
             onnx = None
         for path in (checkpoint, onnx):
             if path is not None:
@@ -66,11 +70,8 @@ class Checkpoints:
         except FileNotFoundError:
             return False
 
-    def _download(self, source: store.StorePath, target: Path) -> None:
-        if not self._download_if_there(source, target):
-            raise BadCheckpoint(reason=f"the store has no {source}")
-
-    def _download_if_there(self, source: store.StorePath, target: Path) -> bool:
+    def _download(self, source: store.StorePath, target: Path) -> bool:
+        """Whether there was something to copy."""
         try:
             self._store.download(source, target)
         except FileNotFoundError:

@@ -57,6 +57,7 @@ class Loaded:
         """The engine of `digest`, loaded now if it must be. Two who ask at once share one load and its error.
 
         Raises:
+            UnknownVersion: it was removed.
             BadCheckpoint: it cannot be loaded.
         """
         with self._lock:

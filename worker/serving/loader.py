@@ -49,7 +49,8 @@ class Loader:
         """The engine of the version `digest`, warmed up.
 
         Raises:
-            BadCheckpoint: there is no such checkpoint, it is damaged, or it is of a later format.
+            UnknownVersion: there is no such checkpoint any more.
+            BadCheckpoint: it is damaged, or of a later format.
         """
         files = self._checkpoints.fetch(digest)
         try:

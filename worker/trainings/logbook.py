@@ -1,21 +1,31 @@
 """What is written down of a run: its child's reports become events, columns and objects, all under the job's lease."""
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import obstore.exceptions
 import redis
+import sqlalchemy.exc
+import structlog
 
 from app.contract import events, jobs, leases, registry, training
-from app.contract.database import Database
+from app.contract.database import Database, now
+from app.contract.errors import VersionInUse
 from app.contract.store import Store, checkpoint_path
 from worker import wakes
 from worker.durable.patience import patiently
 from worker.trainings import reports
 
+_log = structlog.get_logger()
+
 KEPT_STATES = 2
+
 KEPT_VERSIONS = 5
-"""Checkpoints of a run that stay usable; older ones make room."""
+KEPT_SECONDS = 60.0
+"""The newest checkpoints of a run stay usable, and any for a while after its making, since whoever was just told of it
+is about to use it; others make room unless somebody has let an alias refer to them."""
 
 ATTEMPTS_BEGIN = 1
 """A job is given up after some attempts in a row that got nowhere; a snapshot lets the count begin again."""
@@ -116,9 +126,9 @@ class Logbook:
                     )
 
         patiently(write, seconds=self._patience_seconds)
-        wakes.job(self._redis, self.job.id)
-        if served:
+        if served:  # first, so that the api knows the version when those who follow the job ask for it
             wakes.registry(self._redis, self.job.id)
+        wakes.job(self._redis, self.job.id)
         self._make_room()
         for file in (state, served):
             if file is not None:
@@ -130,14 +140,29 @@ class Logbook:
         self._store.delete(*self._store.list(f"runs/{self.job.id}/snapshots"))
 
     def _make_room(self) -> None:
+        """Remove what is kept no longer. What cannot be removed now is removed after the next snapshot."""
+        try:
+            self._remove_old_states()
+            self._remove_old_versions()
+        except (sqlalchemy.exc.DBAPIError, obstore.exceptions.BaseError, VersionInUse) as error:
+            _log.warning("old snapshots stay for now", job=self.job.id, error=str(error))
+
+    def _remove_old_states(self) -> None:
         with self._database.session() as session:
             kept = [event.data["resume"] for event in events.of_types(session, self.job.id, "snapshot")]
         states = self._store.list(f"runs/{self.job.id}/snapshots")
         self._store.delete(*(path for path in states if path not in kept[-KEPT_STATES:]))
+
+    def _remove_old_versions(self) -> None:
+        told = now() - timedelta(seconds=KEPT_SECONDS)
         with self._database.session() as session:
             run = next((model for model in registry.models(session) if model.name == self.job.id), None)
-            old = run.versions[KEPT_VERSIONS:] if run else ()
-            unused = [each.digest for each in old if registry.withdraw(session, model=each.model, digest=each.digest)]
+            older = run.versions[KEPT_VERSIONS:] if run else ()
+            in_use = run.aliases.values() if run else ()
+            gone = [each for each in older if each.created_at < told and each.digest not in in_use]
+            unused = [each.digest for each in gone if registry.withdraw(session, model=each.model, digest=each.digest)]
+        if gone:
+            wakes.registry(self._redis, self.job.id)
         self._store.delete(*map(checkpoint_path, unused))
 
 

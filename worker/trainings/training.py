@@ -16,7 +16,7 @@ import structlog
 
 from app.contract import datasets, events, jobs, presets, tracing, training
 from app.contract.database import Database
-from app.contract.errors import TrainingFailed, UnknownDataset
+from app.contract.errors import TrainingFailed, UnknownDataset, UnknownVersion
 from app.contract.states import JobState
 from app.contract.store import Store, checkpoint_path
 from app.contract.training import Snapshot, Stage, TrainingRequest
@@ -72,7 +72,7 @@ class Training:
 
         Raises:
             TrainingFailed: the settings or the pictures do not fit, or the child died again and again.
-            UnknownDataset: the data set is gone.
+            UnknownDataset, UnknownVersion: the data set, or the version to start from, is gone.
             Stopped, LeaseLost: the job leaves off here.
         """
         request = TrainingRequest.model_validate(work.job.request)
@@ -106,8 +106,8 @@ class Training:
         if snapshot is None or not snapshot.final:
             log.stage(Stage.PREPARING)
         self._fetch_pictures(request, folder)
-        if request.resume_from:
-            self._store.download(checkpoint_path(request.resume_from.rpartition(":")[2]), folder / INITIAL)
+        if request.resume_from and snapshot is None:
+            self._fetch_initial(request.resume_from, folder)
         restarts = 0
         while snapshot is None or not snapshot.final:
             run = _Run(work, log, folder, watch=self._wants_saving)
@@ -147,6 +147,13 @@ class Training:
             self._store.download(datasets.pictures_path(request.dataset), folder / PICTURES)
         except FileNotFoundError:
             raise UnknownDataset(dataset=request.dataset) from None
+
+    def _fetch_initial(self, ref: str, folder: Path) -> None:
+        model, _, version = ref.partition("@")
+        try:
+            self._store.download(checkpoint_path(version.removeprefix("sha256:")), folder / INITIAL)
+        except FileNotFoundError:
+            raise UnknownVersion(model=model, version=version) from None
 
     def _wants_saving(self, job: jobs.Job) -> bool:
         """Whether a job that must leave off should save first: not when it is cancelled, or somebody else's."""

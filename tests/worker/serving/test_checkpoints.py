@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from app.contract.errors import BadCheckpoint
+from app.contract.errors import BadCheckpoint, UnknownVersion
 from app.contract.store import Store, checkpoint_path, onnx_path
 from tests.worker import tiny
 from worker.serving.checkpoints import Checkpoints
@@ -53,8 +53,8 @@ def test_a_copy_that_was_damaged_is_fetched_again(store, tmp_path):
     assert checkpoints.fetch(digest).checkpoint.read_bytes() == store.get(checkpoint_path(digest))
 
 
-def test_a_version_that_the_store_does_not_have_is_told(store, tmp_path):
-    with pytest.raises(BadCheckpoint, match="the store has no"):
+def test_a_version_that_was_removed_is_told(store, tmp_path):
+    with pytest.raises(UnknownVersion, match="sha256:111111111111 was removed"):
         Checkpoints(store, folder=tmp_path / "cache", budget_bytes=10**9).fetch("1" * 64)
 
 
