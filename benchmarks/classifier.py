@@ -65,13 +65,15 @@ def training(config: ClassifierConfig, data: Path, *, steps: int) -> None:
             "augmentation": _seconds(lambda: augment(x, targets, config.augment, generator=generator), steps)[0],
             "averaging weights": _seconds(run.follow, steps)[0],
         }
+        if run.muon is not None:
+            parts["turning filters"] = _seconds(run.muon.step, steps)[0]
     operations = classifier.operations(run.config.network)
     rate = config.batch / whole
     told = f"{1e3 * whole:.1f} ms [{1e3 * spread:.1f}] a step of {config.batch}"
     print(f"training: {rate:.0f} pictures a CPU second, {told}")
     for name, seconds in parts.items():
         print(f"  {name}: {seconds / whole:.1%}")
-    print(f"  the network, its gradients and the optimiser: {1 - sum(parts.values()) / whole:.1%}")
+    print(f"  the network, its gradients and the rest of the optimiser: {1 - sum(parts.values()) / whole:.1%}")
     # A backward pass costs two forward passes: one for the gradient of the input, one for that of the weights.
     reached_here = 3 * operations * rate / 1e9
     print(f"  {operations / 1e6:.1f} MFLOP forward, so {reached_here:.0f} GFLOP a CPU second while training")

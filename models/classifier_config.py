@@ -21,6 +21,14 @@ class ClassifierConfig:
     images: int = field(default=1_500_000, metadata={"description": "training pictures seen in all", "minimum": 1})
     batch: int = field(default=128, metadata={"description": "pictures per step, over all devices", "minimum": 2})
     learning_rate: float = field(default=0.2, metadata={"description": "at the top of the cycle", "minimum": 0})
+    filter_rate: float = field(
+        default=0.0,
+        metadata={
+            "description": "share of its length by which Muon turns a filter, at the top of the cycle; 0 for SGD alone",
+            "minimum": 0,
+            "maximum": 1,
+        },
+    )
     warm_up: float = field(
         default=0.2, metadata={"description": "share of the run until the top", "minimum": 0, "maximum": 1}
     )

@@ -1,7 +1,8 @@
 """The training loop of classifiers: a generator of events that the caller prints, stores and stops.
 
-Recipe: SGD with Nesterov momentum under a one-cycle schedule (Smith and Topin 2018), label smoothing, augmentation on
-the device, and a running average (EMA) of the weights, which is what gets validated, calibrated and served.
+Recipe: SGD with Nesterov momentum under a one-cycle schedule (Smith and Topin 2018), beside it Muon for the filters
+where the configuration says so, label smoothing, augmentation on the device, and a running average (EMA) of the
+weights, which is what gets validated, calibrated and served.
 
 Every random number of a step follows from (seed, rank, images seen before it) and nothing else, so a run that was
 killed and resumed computes what an uninterrupted one does, bit for bit on one CPU.
@@ -23,6 +24,7 @@ from models import calibration, checkpoint, data, devices, metrics, resume
 from models.classifier import Classifier, NetworkConfig
 from models.classifier_augment import augment
 from models.classifier_config import ClassifierConfig
+from models.muon import Muon
 from models.predict import predict
 from models.progress import Event, Metrics, Progress, Snapshot
 
@@ -64,7 +66,7 @@ def train(
                     f"The loss is {loss} after {run.images} pictures; a lower learning rate may help."
                 )
             yield run.progress()
-            yield Metrics(run.images, {"loss": loss, "learning_rate": _learning_rate(config, before)})
+            yield Metrics(run.images, {"loss": loss, "learning_rate": config.learning_rate * _cycle(config, before)})
         if _passed(before, run.images, config.snapshot_images) and run.images < config.images:
             yield from run.snapshot()
     yield from run.snapshot()
@@ -90,7 +92,10 @@ class Run:
         self.network: nn.Module = network
         self.average = copy.deepcopy(network).requires_grad_(False)
         self.parallel = DistributedDataParallel(network) if place.world > 1 else network
-        self.optimizer = torch.optim.SGD(_groups(network, config.weight_decay), momentum=config.momentum, nesterov=True)
+        turned = _filters(network) if config.filter_rate else []
+        self.muon = Muon(turned, lr=config.filter_rate, momentum=config.momentum) if turned else None
+        others = _groups(network, config.weight_decay, without=turned)
+        self.optimizer = torch.optim.SGD(others, momentum=config.momentum, nesterov=True)
         self.seconds_before, self.began = 0.0, time.monotonic()
         self.order: tuple[int, Tensor] = (-1, torch.empty(0, dtype=torch.int64))
         self.initial: str | None = None  # digest of the checkpoint that the weights came from
@@ -123,15 +128,20 @@ class Run:
         targets = F.one_hot(self.training.labels[chosen].to(device), classes).float()
         x, targets = augment(x, targets, config.augment, generator=generator)
         targets = targets * (1 - config.label_smoothing) + config.label_smoothing / classes
+        height = _cycle(config, self.images)
         for group in self.optimizer.param_groups:
-            group["lr"] = _learning_rate(config, self.images)
+            group["lr"] = config.learning_rate * height
         self.parallel.train()
         with self.place.autocast(config.precision):
             logits = self.parallel(x.contiguous(memory_format=torch.channels_last))
         loss = F.cross_entropy(logits.float(), targets)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.network.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
+        if self.muon is not None:
+            for group in self.muon.param_groups:
+                group["lr"] = config.filter_rate * height
+            self.muon.step()
         self.images += config.batch
         self.follow()
         return loss.detach()
@@ -200,13 +210,18 @@ class Run:
             },
         )
         optimizer, skeleton = resume.flatten("optimizer", self.optimizer.state_dict())
+        muon, muon_skeleton = resume.flatten("muon", self.muon.state_dict() if self.muon is not None else None)
         resume.save_state(
             self.out / RESUME,
-            resume.module_tensors("network", self.network) | resume.module_tensors("average", self.average) | optimizer,
+            resume.module_tensors("network", self.network)
+            | resume.module_tensors("average", self.average)
+            | optimizer
+            | muon,
             {
                 "images": self.images,
                 "seconds": self.progress().seconds,
                 "optimizer": skeleton,
+                "muon": muon_skeleton,
                 "config": asdict(self.config),
                 "digest": self.training.digest,
                 "initial": self.initial,
@@ -220,13 +235,17 @@ class Run:
             return
         tensors, meta = resume.load_state(self.out / RESUME)
         here = resume.as_json(asdict(replace(self.config, images=meta["config"]["images"])))
-        changed = sorted(key for key, value in here.items() if meta["config"].get(key) != value)
+        # A setting that is younger than the state had its default's effect then.
+        there = resume.as_json(asdict(ClassifierConfig())) | meta["config"]
+        changed = sorted(key for key, value in here.items() if there[key] != value)
         if changed or meta["digest"] != self.training.digest:
             what = ", ".join(changed) or "data"
             raise ValueError(f"The run in {self.out.name} was started with another {what}; use another folder.")
         resume.restore_module("network", self.network, tensors)
         resume.restore_module("average", self.average, tensors)
         self.optimizer.load_state_dict(resume.unflatten(tensors, meta["optimizer"]))
+        if self.muon is not None:
+            self.muon.load_state_dict(resume.unflatten(tensors, meta["muon"]))
         self.images, self.seconds_before, self.initial = meta["images"], meta["seconds"], meta.get("initial")
 
 
@@ -244,20 +263,34 @@ def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
     )
 
 
-def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+def _filters(network: Classifier) -> list[Tensor]:
+    """What Muon turns: the filters of convolutions, each with a batch normalisation behind it.
+
+    Those that look at the picture itself are left out; they see one or three channels, and few directions matter.
+    Raises `ValueError` for a network without normalisation, in which a filter's length means something.
+    """
+    if network.config.family != "residual":
+        raise ValueError("filter_rate is for the residual family; set it to 0 for a plain network.")
+    return [module.weight for module in network.features.modules() if isinstance(module, nn.Conv2d)][1:]
+
+
+def _groups(network: nn.Module, weight_decay: float, *, without: list[Tensor]) -> list[dict[str, object]]:
     """Weights decay; biases, normalisation and PReLU slopes do not."""
-    weights = [parameter for parameter in network.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
+    left_out = {id(parameter) for parameter in without}
+    parameters = [parameter for parameter in network.parameters() if id(parameter) not in left_out]
+    weights = [parameter for parameter in parameters if parameter.ndim > 1]
+    others = [parameter for parameter in parameters if parameter.ndim <= 1]
     return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 
-def _learning_rate(config: ClassifierConfig, images: int) -> float:
-    """One cycle: up in a straight line, down along a half cosine to a thousandth of the top."""
+def _cycle(config: ClassifierConfig, images: int) -> float:
+    """The learning rates as shares of their tops: up in a straight line, then down along a half cosine to a
+    thousandth."""
     done = min(images / config.images, 1.0)
     if done < config.warm_up:
-        return config.learning_rate * (0.05 + 0.95 * done / config.warm_up)
+        return 0.05 + 0.95 * done / config.warm_up
     fall = (done - config.warm_up) / max(1 - config.warm_up, 1e-9)
-    return config.learning_rate * (0.001 + 0.999 * (1 + math.cos(math.pi * fall)) / 2)
+    return 0.001 + 0.999 * (1 + math.cos(math.pi * fall)) / 2
 
 
 def _passed(before: int, after: int, every: int) -> bool:

@@ -19,6 +19,7 @@ from models.classifier_config import ClassifierConfig
 from models.data import Pictures
 from models.predict import predict
 from models.progress import Metrics, Progress, Snapshot
+from models.resume import load_state, save_state
 from models.train_classifier import train
 
 CONFIG = ClassifierConfig(
@@ -106,12 +107,14 @@ def test_events_count_images_and_end_in_a_snapshot(tmp_path: Path) -> None:
     assert {"loss", "learning_rate", "validation_accuracy", "validation_nll", "validation_ece"} <= names
 
 
-def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(tmp_path: Path) -> None:
-    run(tmp_path / "whole")
-    stopped = run(tmp_path / "parts", stop_at=320)
+@pytest.mark.parametrize("filter_rate", [0.0, 0.05])
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(filter_rate: float, tmp_path: Path) -> None:
+    config = replace(CONFIG, filter_rate=filter_rate)
+    run(tmp_path / "whole", config)
+    stopped = run(tmp_path / "parts", config, stop_at=320)
     assert isinstance(stopped[-1], Snapshot)
     assert stopped[-1].images == 320
-    resumed = run(tmp_path / "parts", resume=True)
+    resumed = run(tmp_path / "parts", config, resume=True)
     assert isinstance(resumed[0], Progress)
     assert resumed[0].images == 480
     assert_same(tmp_path / "whole", tmp_path / "parts")
@@ -158,6 +161,35 @@ def test_resuming_another_run_is_refused_and_a_longer_one_is_not(tmp_path: Path)
     events = run(tmp_path, replace(CONFIG, images=320), resume=True)
     assert isinstance(events[-1], Snapshot)
     assert events[-1].images == 320
+
+
+def test_a_state_from_before_a_setting_existed_goes_on_with_its_default(tmp_path: Path) -> None:
+    run(tmp_path, replace(CONFIG, images=160))
+    tensors, meta = load_state(tmp_path / "resume.safetensors")
+    del meta["config"]["filter_rate"], meta["muon"]
+    save_state(tmp_path / "resume.safetensors", tensors, meta)
+    with pytest.raises(ValueError, match="another filter_rate"):
+        run(tmp_path, replace(CONFIG, filter_rate=0.05), resume=True)
+    events = run(tmp_path, replace(CONFIG, images=320), resume=True)
+    assert isinstance(events[-1], Snapshot)
+    assert events[-1].images == 320
+
+
+def test_muon_turns_the_filters_and_keeps_their_length(tmp_path: Path) -> None:
+    run(tmp_path / "one", replace(CONFIG, images=32, filter_rate=0.05, ema_images=1))
+    run(tmp_path / "two", replace(CONFIG, images=64, filter_rate=0.05, ema_images=1))
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    filters = [name for name, value in one.items() if value.ndim == 4 and not name.startswith("features.0.")]
+    assert filters
+    for name in filters:
+        assert not torch.equal(one[name], two[name])
+        assert two[name].norm().item() == pytest.approx(8**0.5, rel=0.05)
+
+
+def test_muon_is_refused_for_a_network_without_normalisation(tmp_path: Path) -> None:
+    plain = replace(CONFIG, network=replace(CONFIG.network, family="plain", blocks=(1, 1)), filter_rate=0.05)
+    with pytest.raises(ValueError, match="residual family"):
+        run(tmp_path, plain)
 
 
 def test_a_run_may_start_from_a_served_checkpoint_with_other_classes(tmp_path: Path) -> None:
