@@ -36,13 +36,15 @@ export class Portrait {
     this.#tellButton();
     this.#image.classList.add("waiting");
     const still = { ...view, to: "", format: "webp" };
-    let there = await show(this.#image, picture(still, { size: SIZE }), { signal });
-    if (view.to && this.#playing && !signal.aborted) {
-      there = await show(this.#image, picture(view, { size: WALK, format: "webp" }), { signal });
+    let there = false;
+    try {
+      there = await show(this.#image, picture(still, { size: SIZE }), { signal });
+      if (view.to && this.#playing && !signal.aborted) {
+        there = await show(this.#image, picture(view, { size: WALK, format: "webp" }), { signal });
+      }
+    } finally {
+      if (!signal.aborted) this.#settle(there ? described(view) : "");
     }
-    if (signal.aborted) return;
-    this.#image.classList.toggle("waiting", !there);
-    this.#image.alt = there ? described(view) : "";
   }
 
   /** Draw a view that will soon be another one: smaller, and one at a time, so that pictures keep coming. */
@@ -62,6 +64,13 @@ export class Portrait {
     } finally {
       this.#drafting = false;
     }
+  }
+
+  // Where there is no picture, an older one would lie.
+  #settle(text) {
+    this.#image.classList.remove("waiting");
+    this.#image.alt = text;
+    if (!text) this.#image.removeAttribute("src");
   }
 
   #tellButton() {

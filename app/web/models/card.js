@@ -3,10 +3,12 @@
 import { h } from "../shell/element.js";
 
 const INLINE = /`([^`]+)`|\*\*([^*]+)\*\*|\[([^\]]+)\]\((https?:\/\/[^\s)]+)\)/g;
+const COMMENT = /^<!--.*?-->$/gms;
 
 /** The card as elements. Its first heading, the model's name, is left out. */
 export function card(markdown) {
-  const blocks = markdown.replaceAll("\r\n", "\n").trim().split(/\n(?:[ \t]*\n)+(?![ \t])/);
+  const seen = markdown.replaceAll("\r\n", "\n").replaceAll(COMMENT, "");
+  const blocks = seen.trim().split(/\n(?:[ \t]*\n)+(?![ \t])/);
   return fenced(blocks).map(block).filter(Boolean);
 }
 

@@ -75,11 +75,11 @@ export class Plot extends HTMLElement {
       ...rows.map((value) => svg(
         "g", { class: "row" },
         svg("line", { x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }),
-        svg("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, short(value)),
+        svg("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, log ? short(value) : short(value, furthest(rows))),
       )),
       ...columns.map((value) => svg(
         "text", { class: "column", x: x(value), y: HEIGHT - 6, "text-anchor": x(value) > width - 3 * RIGHT ? "end" : "middle" },
-        short(value),
+        short(value, furthest(columns)),
       )),
       ...this.#series.map(({ points }, at) => line(thinned(points, width), at, scale)),
       svg("g", { class: "cursor" }),
@@ -143,6 +143,10 @@ export class Plot extends HTMLElement {
 }
 
 customElements.define("likeness-plot", Plot);
+
+function furthest(values) {
+  return Math.max(...values.map(Math.abs));
+}
 
 function line(points, at, { x, y }) {
   if (points.length === 1) return svg("circle", { class: `series-${at % 6}`, cx: x(points[0][0]), cy: y(points[0][1]), r: 4 });

@@ -1,6 +1,8 @@
-// What every page begins with: a way to sign in, a line for messages, and patience while the service starts.
+// What every page begins with: ways to sign in and to change the theme, a line for messages, and patience while the service
+// starts.
 
 import "./sign-in.js";
+import "./theme-switch.js";
 import { byId } from "./element.js";
 
 /** Show one line to everybody, until the next one or `quiet()`. `tone` is "plain" or "bad". */
@@ -25,14 +27,17 @@ export function complain(problem) {
 
 /** Wait until the service can work, and say what it waits for. */
 export async function ready() {
+  let waited = false;
   for (;;) {
     const answer = await fetch("/readyz").catch(() => null);
     // Read in any case: an answer that nobody reads keeps its connection.
     const { parts = {} } = (await answer?.json().catch(() => null)) ?? {};
     if (answer?.ok) break;
     const missing = Object.keys(parts).filter((name) => !parts[name].ok);
+    waited = true;
     notice(missing.length ? `The service is starting; it waits for: ${missing.join(", ")}.` : "The service does not answer.");
     await new Promise((wake) => setTimeout(wake, 1000));
   }
-  quiet();
+  // Whatever else is told by now stays.
+  if (waited) quiet();
 }

@@ -137,6 +137,16 @@ def test_an_address_that_says_nonsense_shows_what_is_left_of_it(page: Page, dire
     )
 
 
+def test_what_the_generator_does_not_know_is_told_and_shows_no_face(browser: Browser, service: Service) -> None:
+    with chromium.watched(browser, service.base_url, refusals=True) as page:
+        page.goto("/?seed=ada&edits=wings:2")
+        expect(page.get_by_text("edits names 'wings'")).to_be_visible()
+        expect(page.locator("#portrait.waiting")).to_have_count(0)
+        page.get_by_role("button", name="Reset sliders").click()
+        drawn(page, "ada")
+        expect(page.get_by_text("edits names 'wings'")).to_be_hidden()
+
+
 def test_two_faces_are_picked_and_one_walks_to_the_other(page: Page) -> None:
     page.goto("/")
     page.locator(TILES).nth(2).click()

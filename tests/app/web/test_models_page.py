@@ -42,9 +42,11 @@ CARD = """# page-pieces
 Draws **pieces** of `clothing`,
 and [more](https://example.com/more). <script>alert(1)</script> [no](javascript:alert(1))
 
+<!-- figures -->
 | figure | value |
 |---|---|
 | size | 28 |
+<!-- end of figures -->
 
 - one
 - two
@@ -132,6 +134,7 @@ def test_a_card_is_text_with_a_few_marks_and_nothing_that_runs(page: Page, versi
     expect(card.locator("p").first).to_contain_text("Draws pieces of clothing, and more. <script>alert(1)</script>")
     expect(card.locator("a")).to_have_count(1)
     expect(card.locator("tbody tr")).to_have_text("size28")
+    expect(card).not_to_contain_text("figures")
     expect(card.locator("li")).to_have_text(["one", "two"])
     expect(card.locator("pre")).to_have_text("curl --fail\n\nexit")
     expect(card.get_by_role("heading")).to_have_count(0)

@@ -35,6 +35,12 @@ def test_lines_have_round_numbers_at_their_axes_and_are_read_out(page: Page) -> 
     assert plot.locator("circle").count() == 1, "a figure that was measured once is a point"
 
 
+def test_an_axis_has_one_unit(page: Page) -> None:
+    show(page, loss=[[4000 * step, 1 / step] for step in range(1, 6)])
+    columns = page.locator("likeness-plot svg .column").all_text_contents()
+    assert {"0", "4 k", "20 k"} <= set(columns), columns
+
+
 def test_the_pointer_reads_the_nearest_moment(page: Page) -> None:
     show(page, loss=HALVING)
     box = page.locator("likeness-plot svg").bounding_box()
