@@ -1,9 +1,10 @@
 """What a worker says of itself: a report every two seconds from a thread of its own, also while a batch computes."""
 
+import contextlib
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -47,6 +48,8 @@ class Reporter:
         self._state = WorkerState.STARTING
         self._batches = self._images = 0
         self._busy_seconds = 0.0
+        self._at_work = 0  # blocks of `working` that run, and since when there were any
+        self._since = 0.0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._silent = False
@@ -84,10 +87,26 @@ class Reporter:
             self._images += images
             self._busy_seconds += seconds
 
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Count the time that the block takes, while it passes: it may take hours. Blocks at once count once."""
+        with self._lock:
+            self._at_work += 1
+            if self._at_work == 1:
+                self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_work -= 1
+                if not self._at_work:
+                    self._busy_seconds += time.monotonic() - self._since
+
     def report(self) -> WorkerReport:
         """The worker as it is now."""
         loads, load_seconds = self._loading()
         with self._lock:
+            underway = time.monotonic() - self._since if self._at_work else 0.0
             return WorkerReport(
                 name=self._name,
                 boot=self.boot,
@@ -98,7 +117,7 @@ class Reporter:
                 loaded=self._loaded(),
                 batches=self._batches,
                 images=self._images,
-                busy_seconds=round(self._busy_seconds, 6),
+                busy_seconds=round(self._busy_seconds + underway, 6),
                 loads=loads,
                 load_seconds=round(load_seconds, 3),
                 memory_bytes=memory.resident_bytes(),

@@ -5,6 +5,7 @@ computes is a child process that imports torch; this process never does.
 """
 
 import contextlib
+from typing import Any
 
 import structlog
 
@@ -18,7 +19,7 @@ from worker.consumer import consume
 from worker.datasets import archives
 from worker.datasets.dataset_jobs import DatasetJobs
 from worker.durable.lane import Lane
-from worker.durable.runner import Kind, Runner
+from worker.durable.runner import Kind, Runner, Work
 from worker.reporter import Reporter
 from worker.serving.warm_up import wait_for_schema
 from worker.trainings.preset_table import PresetTable
@@ -75,8 +76,11 @@ def serve(settings: Settings, *, name: str) -> int:
         )
         uploads = DatasetJobs(database, store, limits=archives.Limits(members=settings.max_dataset_pictures))
         kinds: dict[str, dict[str, Kind]] = {
-            "training": {training.KIND: trainings.run},
-            "short jobs": {datasets.KIND: uploads.run, training.PROBE_KIND: table.probe},
+            "training": {training.KIND: _timed(trainings.run, reporter)},
+            "short jobs": {
+                datasets.KIND: _timed(uploads.run, reporter),
+                training.PROBE_KIND: _timed(table.probe, reporter),
+            },
         }
         table.publish()
         who = f"{name}/{reporter.boot[:8]}"
@@ -105,6 +109,14 @@ def _serve(settings: Settings, name: str, *, lanes: list[Lane], reporter: Report
         slow = [lane for lane in lanes if not lane.stop(timeout_seconds=HAND_OVER_SECONDS)]
         if slow:
             _log.warning("a job did not leave off in time; its lease runs out")
+
+
+def _timed(run: Kind, reporter: Reporter) -> Kind:
+    def timed(work: Work) -> dict[str, Any]:
+        with reporter.working():
+            return run(work)
+
+    return timed
 
 
 def _lane(name: str, kinds: dict[str, Kind], settings: Settings, database: Database, *, worker: str) -> Lane:

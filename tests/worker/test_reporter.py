@@ -49,6 +49,16 @@ def test_reports_go_on_by_themselves(redis_url):
             time.sleep(0.05)
 
 
+def test_work_is_counted_while_it_goes_on_and_once_where_it_overlaps(redis_url):
+    with redis.Redis.from_url(redis_url) as client:
+        reporting, began = reporter(client, "r-4"), time.monotonic()
+        with reporting.working(), reporting.working():
+            time.sleep(0.05)
+            underway = reporting.report().busy_seconds
+        total, elapsed = reporting.report().busy_seconds, time.monotonic() - began
+        assert 0.049 < underway <= total < elapsed + 0.001
+
+
 def test_every_start_is_another_boot(redis_url):
     with redis.Redis.from_url(redis_url) as client:
         assert reporter(client, "r-2").boot != reporter(client, "r-2").boot

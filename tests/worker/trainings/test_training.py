@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.contract.states import JobState
-from tests.worker import trainable
+from tests.worker import running, trainable
 from tests.worker.trainable import Bench
 
 pytestmark = pytest.mark.timeout(400)
@@ -40,6 +40,13 @@ def test_pictures_become_a_published_network(bench: Bench, shared: subprocess.Po
     assert (job.output["promoted"], job.output["why"]) == (False, "it was not asked for")
     assert bench.store.list(f"runs/{job_id}/snapshots") == []
     assert list((bench.settings.home / "train-shared" / "training").glob("train-shared-*/job_*")) == []
+    running.until(lambda: busy_seconds(bench, "train-shared") > 0)
+
+
+def busy_seconds(bench: Bench, worker: str) -> float:
+    """How long a worker says that it has worked."""
+    report = bench.client.report(worker)
+    return report.busy_seconds if report else 0.0
 
 
 def test_a_run_whose_process_is_killed_goes_on_from_its_last_snapshot(bench: Bench, shared: subprocess.Popen) -> None:
