@@ -119,7 +119,8 @@ class Faces:
                     native = max(drawn.width, drawn.height)
                     return picture(data, width=framed.width, height=framed.height, native_size=native)
 
-                return Made(await self._codec.run(finish), answer.queue_ms, answer.compute_ms, drawn=1)
+                file = await self._codec.run(finish, deadline=deadline)
+                return Made(file, answer.queue_ms, answer.compute_ms, drawn=1)
 
             return await self.once(key, make)
 
@@ -158,7 +159,7 @@ class Faces:
             distinct = list(dict.fromkeys(drawings))
             answer = await self._inference.draw(version, distinct, deadline=deadline)
             drawn = dict(zip(distinct, map(_raster, answer.results), strict=True))
-            file = await self._codec.run(lambda: finish([drawn[drawing] for drawing in drawings]))
+            file = await self._codec.run(lambda: finish([drawn[each] for each in drawings]), deadline=deadline)
             return Made(file, answer.queue_ms, answer.compute_ms, drawn=len(distinct))
 
         return await self.once(_key("many", version, drawings, *shape), make)

@@ -98,7 +98,7 @@ class SeedSearch:
         drawings = [wanted.model_copy(update={"seed": seed}) for seed in chosen]
         drawn = (await self._inference.draw(version, drawings, deadline=deadline)).results
         judge = accept.version
-        pixels = await self._codec.run(lambda: [_fitted(one, judge) for one in drawn])
+        pixels = await self._codec.run(lambda: [_fitted(one, judge) for one in drawn], deadline=deadline)
         answer = await self._inference.classify(judge, [Subject(each) for each in pixels], deadline=deadline)
         return [
             ClassifyResult.prediction(score.probabilities, labels=judge.labels, index=accept.index)

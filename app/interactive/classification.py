@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.contract.registry import Version
-from app.contract.schemas.classify import ClassifyOptions, ClassifyResult, Explanation
+from app.contract.schemas.classify import ClassifyOptions, ClassifyResult
 from app.http import timing
 from app.interactive import classified
 from app.interactive.codec import Codec
@@ -51,7 +51,11 @@ class Classification:
         subjects = [Subject(pixels, options.explain) for pixels in pictures]
         answer = await self._inference.classify(version, subjects, deadline=deadline)
         explanations = [
-            None if score.heat is None else await self._explanation(pixels, score.heat, version.size, version.channels)
+            None
+            if score.heat is None
+            else await self._codec.overlay(
+                pixels, score.heat, size=version.size, channels=version.channels, deadline=deadline
+            )
             for score, pixels in zip(answer.results, pictures, strict=True)
         ]
         return classified.text(
@@ -77,10 +81,7 @@ class Classification:
                 energy=score.energy,
                 explanation=None
                 if score.heat is None
-                else await self._explanation(pixels, score.heat, shaping.size, shaping.channels),
+                else await self._codec.overlay(pixels, score.heat, size=shaping.size, channels=shaping.channels),
             )
             for score, pixels in zip(scores, pictures, strict=True)
         ]
-
-    async def _explanation(self, pixels: bytes, heat: bytes, size: int, channels: int) -> Explanation:
-        return await self._codec.overlay(pixels, heat, size=size, channels=channels)

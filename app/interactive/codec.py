@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 from PIL import Image
 
 from app.contract import cores, tracing
-from app.contract.errors import Busy, NotAPicture, TooManyPixels, UndecodablePicture
+from app.contract.errors import Busy, DeadlineExceeded, NotAPicture, TooManyPixels, UndecodablePicture
 from app.contract.registry import Version
 from app.contract.schemas.classify import Explanation
 from app.contract.settings import Settings
@@ -27,7 +27,10 @@ _SMALLEST_OVERLAY = 224  # pixels; a heat map over a picture of 28 pixels is har
 
 
 class Codec:
-    """Pictures to pixels and back. At most `max_queued_images` wait; beyond that, `Busy`."""
+    """Pictures to pixels and back. At most `max_queued_images` wait; beyond that, `Busy`.
+
+    Who gives a `deadline` (time of the event loop) waits no longer than that: then `DeadlineExceeded`.
+    """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -36,7 +39,7 @@ class Codec:
         self._max_waiting = settings.max_queued_images
         self._waiting = 0
 
-    async def decode(self, files: Sequence[bytes], version: Version) -> list[bytes]:
+    async def decode(self, files: Sequence[bytes], version: Version, *, deadline: float | None = None) -> list[bytes]:
         """Pixels, uint8 [size, size, channels], of each file, as the network of `version` takes them.
 
         Raises:
@@ -52,29 +55,31 @@ class Codec:
             if len(files) == 1 and images.is_small(files[0]):
                 pixels = [decode(0)]
             else:
-                pixels = await self._each(decode, len(files))
+                pixels = await self._each(decode, len(files), deadline=deadline)
         self._metrics.stage("decode", time.perf_counter() - began)
         return pixels
 
-    async def run(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T], *, deadline: float | None = None) -> T:
         """The result of `work`, done by one of the threads: making a picture ready and encoding it."""
         began = time.perf_counter()
         with tracing.span("encode"):
-            result = (await self._each(lambda _: work(), 1))[0]
+            result = (await self._each(lambda _: work(), 1, deadline=deadline))[0]
         self._metrics.stage("encode", time.perf_counter() - began)
         return result
 
-    async def overlay(self, pixels: bytes, heat: bytes, *, size: int, channels: int) -> Explanation:
+    async def overlay(
+        self, pixels: bytes, heat: bytes, *, size: int, channels: int, deadline: float | None = None
+    ) -> Explanation:
         """The picture, uint8 [size, size, channels], with its heat map, uint8 [size, size], over it."""
         work = partial(_overlay, pixels, heat, size=size, channels=_channels(channels))
-        png = (await self._each(lambda _: work(), 1))[0]
+        png = (await self._each(lambda _: work(), 1, deadline=deadline))[0]
         return Explanation(base64=base64.b64encode(png).decode())
 
     def stop(self) -> None:
         """Let the threads go."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _each(self, work: Callable[[int], T], count: int) -> list[T]:
+    async def _each(self, work: Callable[[int], T], count: int, *, deadline: float | None) -> list[T]:
         if self._waiting and self._waiting + count > self._max_waiting:
             raise Busy()
         loop = asyncio.get_running_loop()
@@ -82,7 +87,10 @@ class Codec:
         try:
             chunks = [range(start, min(start + _CHUNK, count)) for start in range(0, count, _CHUNK)]
             futures = [loop.run_in_executor(self._pool, _map, work, chunk) for chunk in chunks]
-            done = await asyncio.gather(*futures, return_exceptions=True)
+            async with asyncio.timeout_at(deadline):
+                done = await asyncio.gather(*futures, return_exceptions=True)
+        except TimeoutError:
+            raise DeadlineExceeded() from None
         finally:
             self._waiting -= count
         results: list[T] = []

@@ -40,6 +40,7 @@ class Interpreter:
         return [_ranked(found[o.name], o.parameters.get("classification"), version.labels) for o in wanted]
 
     async def _classify(self, version: Version, asked: InferRequest, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        deadline = self._inference.deadline()
         match list(tensors.values()):
             case [Tensor(name="pixels", datatype="UINT8") as given]:
                 side = (version.size, version.size, version.channels)
@@ -50,11 +51,12 @@ class Interpreter:
                 pictures = [given.data[at : at + step] for at in range(0, len(given.data), step)]
             case [Tensor(name="files", datatype="BYTES") as given]:
                 self._limit(len(given.elements))
-                pictures = await self._codec.decode([_file(element) for element in given.elements], version)
+                files = [_file(element) for element in given.elements]
+                pictures = await self._codec.decode(files, version, deadline=deadline)
             case _:
                 raise BadOption(name="inputs", reason="must be one tensor: `pixels` (UINT8) or `files` (BYTES)")
         subjects = [Subject(pixels) for pixels in pictures]
-        answer = await self._inference.classify(version, subjects, deadline=self._inference.deadline())
+        answer = await self._inference.classify(version, subjects, deadline=deadline)
         return {tensor.name: tensor for tensor in _scores(answer.results, classes=len(version.labels))}
 
     async def _draw(self, version: Version, asked: InferRequest, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -108,7 +108,7 @@ async def classify(
     version = parts.catalog.resolve(upload.options.model, kind="classifier")
     if not prefer.durable:
         parts.inference.check_room(version, len(upload.files))
-    pictures = await parts.codec.decode(upload.files, version)
+    pictures = await parts.codec.decode(upload.files, version, deadline=None if prefer.durable else deadline)
     if not prefer.durable:
         text = await parts.classification.answer(version, pictures, upload.options, deadline=deadline, began=began)
         return Response(text, media_type="application/json")

@@ -40,7 +40,7 @@ class RawClassify(BaseRoute):
         upload = uploads.raw(await uploads.whole(receive), scope["query_string"])
         version = parts.catalog.resolve(upload.options.model, kind="classifier")
         parts.inference.check_room(version, 1)
-        pictures = await parts.codec.decode(upload.files, version)
+        pictures = await parts.codec.decode(upload.files, version, deadline=deadline)
         text = await parts.classification.answer(version, pictures, upload.options, deadline=deadline, began=began)
         fields = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text))]
         await send({"type": "http.response.start", "status": 200, "headers": fields})

@@ -1,5 +1,7 @@
+import asyncio
 import base64
 import io
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from PIL import Image
 
 from app.contract import registry
-from app.contract.errors import NotAPicture, TooManyPixels, UndecodablePicture
+from app.contract.errors import DeadlineExceeded, NotAPicture, TooManyPixels, UndecodablePicture
 from app.contract.registry import Version
 from app.contract.settings import Settings
 from app.interactive.codec import Codec
@@ -66,3 +68,16 @@ async def test_a_heat_map_glows_where_it_is_hot(codec: Codec) -> None:
     assert picture.getpixel((112, 5)) == (100, 100, 100)
     red, _, blue = picture.getpixel((112, 218))
     assert red > 150 > 100 > blue
+
+
+async def test_what_waits_for_a_thread_waits_no_longer_than_its_deadline(codec: Codec) -> None:
+    released, loop = threading.Event(), asyncio.get_running_loop()
+    held = [asyncio.create_task(codec.run(released.wait)) for _ in range(2)]
+    await asyncio.sleep(0)  # both threads have something to do before anybody else asks
+    with pytest.raises(DeadlineExceeded):
+        await codec.run(bytes, deadline=loop.time() + 0.05)
+    with pytest.raises(DeadlineExceeded):
+        await codec.decode([serving.png(1)] * 2, VERSION, deadline=loop.time() + 0.05)
+    released.set()
+    assert await asyncio.gather(*held) == [True, True]
+    assert await codec.run(bytes, deadline=loop.time() + 30) == b""
