@@ -9,6 +9,8 @@ import socket
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.http.one_packet import OnePacket
+
 HEAD_SECONDS = 10.0
 UNREAD_SECONDS = 60
 
@@ -21,22 +23,32 @@ class PatientProtocol(HttpToolsProtocol):
     """
 
     _waiting_for_head: asyncio.TimerHandle | None = None
+    _head_began = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait."""
         super().connection_made(transport)
-        self._waiting_for_head = self.loop.call_later(HEAD_SECONDS, transport.abort)
+        self.transport = OnePacket(transport)  # type: ignore[assignment]
+        self._wait_anew()
         connection = transport.get_extra_info("socket")
         if connection is not None and connection.family != socket.AF_UNIX and hasattr(socket, "TCP_USER_TIMEOUT"):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1000 * UNREAD_SECONDS)
 
+    def data_received(self, data: bytes) -> None:
+        """Wait as long again for the rest of a head, of which the first line has come now."""
+        super().data_received(data)
+        if self._head_began:
+            self._head_began = False
+            self._wait_anew()
+
     def on_message_begin(self) -> None:
-        """The first line of a request has come; its head may take as long again."""
+        """The first line of a request is coming. Most heads come whole, so that nothing needs to be waited for."""
         super().on_message_begin()
-        self._wait_anew()
+        self._head_began = True
 
     def on_headers_complete(self) -> None:
         """The head is here."""
+        self._head_began = False
         self._stop_waiting()
         super().on_headers_complete()
 
