@@ -26,6 +26,11 @@ XMP = "XML:com.adobe.xmp"
 """The metadata entry that is an XMP packet; the name is that of its chunk in a PNG."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_HEAD = _PNG + b"\0\0\0\rIHDR"
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
+_PLAIN_HEAD = struct.Struct(">IIBB3s")  # width, height, bits a channel, kind of colour, three bytes that are mostly 0
+_PLAIN_MODES: Mapping[int, str] = {0: "L", 2: "RGB"}
+_PLAIN_BYTES = 57  # a file with an empty chunk of pixels
 _SMALL_BYTES = 8192
 _SMALL_PIXELS = 64 * 64
 
@@ -74,8 +79,11 @@ def decode(data: bytes, *, size: int, channels: Literal[1, 3], max_pixels: int =
     The first frame of an animation is taken, EXIF orientation applied, transparency laid on white, and palette, CMYK,
     16-bit and one-bit pictures converted. Raises `NotAPicture`, `Undecodable` or `TooManyPixels`.
     """
-    image = _open(data, max_pixels=max_pixels)
     mode = "L" if channels == 1 else "RGB"
+    plain = _plain(data, max_pixels=max_pixels)
+    if plain is not None:
+        return _fit(_flat(plain, mode), size=size).tobytes()
+    image = _open(data, max_pixels=max_pixels)
     try:
         if image.format == "JPEG" and image.mode == "RGB":
             # The decoder scales by an eighth to a half for nearly nothing. Twice the target keeps Lanczos faithful.
@@ -143,6 +151,32 @@ def encode(
             # One thread, because the encoder's tiling, and so its bytes, would otherwise follow the machine's cores.
             image.save(out, "AVIF", quality=quality, speed=9, max_threads=1, **hidden)
     return out.getvalue()
+
+
+def _plain(data: bytes, *, max_pixels: int) -> Image.Image | None:
+    """The picture of a small PNG file that holds nothing but 8-bit grey or RGB pixels in one piece; None of any other.
+
+    Looking for a reader and for everything else that a file may hold takes longer than such pixels do. What is not
+    exactly as expected is left to Pillow's own reader, which says what is wrong with it.
+    """
+    if len(data) < _PLAIN_BYTES or not data.startswith(_PNG_HEAD) or not data.endswith(_PNG_END):
+        return None
+    width, height, depth, colours, rest = _PLAIN_HEAD.unpack_from(data, len(_PNG_HEAD))
+    mode = _PLAIN_MODES.get(colours)
+    if mode is None or depth != 8 or rest != b"\0\0\0" or not 0 < width * height <= min(_SMALL_PIXELS, max_pixels):
+        return None
+    # The chunk of the pixels reaches from behind the head's check sum to its own, in front of the end.
+    head_end, pixels_end = 33, len(data) - len(_PNG_END) - 4
+    length, kind = struct.unpack_from(">I4s", data, head_end)
+    if kind != b"IDAT" or length != pixels_end - head_end - 8:
+        return None
+    sums = struct.unpack_from(">I", data, head_end - 4) + struct.unpack_from(">I", data, pixels_end)
+    if sums != (zlib.crc32(data[12 : head_end - 4]), zlib.crc32(data[head_end + 4 : pixels_end])):
+        return None
+    try:
+        return Image.frombytes(mode, (width, height), data[head_end + 8 : pixels_end], "zip", mode, 0)
+    except _DAMAGE:
+        return None
 
 
 def _open(data: bytes, *, max_pixels: int) -> Image.Image:

@@ -1,4 +1,7 @@
 import io
+import struct
+import zlib
+from typing import Literal
 
 import pytest
 from PIL import Image, ImageOps
@@ -24,6 +27,31 @@ def gradient(width: int, height: int) -> Image.Image:
 def test_a_picture_of_the_asked_size_keeps_its_exact_pixels() -> None:
     grey = gradient(28, 28).convert("L")
     assert images.decode(written(grey, "PNG"), size=28, channels=1) == grey.tobytes()
+
+
+def test_a_small_plain_png_is_read_as_pillow_reads_it_whatever_is_wrong_with_it(monkeypatch) -> None:
+    def outcome(data: bytes, channels: Literal[1, 3]) -> object:
+        try:
+            return images.decode(data, size=9, channels=channels)
+        except (images.NotAPicture, images.Undecodable, images.TooManyPixels) as error:
+            return type(error)
+
+    def with_right_sums(data: bytes) -> bytes:
+        sums = [struct.pack(">I", zlib.crc32(chunk)) for chunk in (data[12:29], data[37:-16])]
+        return data[:29] + sums[0] + data[33:-16] + sums[1] + data[-12:]
+
+    colour, grey = written(gradient(12, 9), "PNG"), written(gradient(9, 9).convert("L"), "PNG")
+    whole = [(colour, 3), (colour, 1), (grey, 3), (grey, 1)]
+    assert all(images._plain(data, max_pixels=108) for data, _ in whole)
+    cases: list[tuple[bytes, Literal[1, 3]]] = [(data, channels) for data, channels in whole]
+    for data in (colour, grey):
+        cases += [(data[:end], 1) for end in range(len(data))] + [(data + b"more", 1)]
+        for position in range(len(data)):
+            damaged = data[:position] + bytes((data[position] ^ 1 << position % 8,)) + data[position + 1 :]
+            cases += [(damaged, 1), (with_right_sums(damaged), 1)]
+    short = [outcome(data, channels) for data, channels in cases]
+    monkeypatch.setattr(images, "_plain", lambda data, max_pixels: None)
+    assert short == [outcome(data, channels) for data, channels in cases]
 
 
 def test_the_centre_of_a_wide_picture_is_kept() -> None:
