@@ -113,7 +113,7 @@ export class Wall {
       const image = tile.firstElementChild;
       const address = picture({ ...this.#view, seed: tile.dataset.seed }, { size: SIZE, format: "webp" });
       show(image, address, { signal })
-        .then((there) => image.classList.toggle("there", there))
+        .then((there) => { if (!signal.aborted) image.classList.toggle("there", there); }) // else a newer picture is on its way
         .catch(() => {}) // the large picture tells what is wrong
         .finally(() => { this.#running -= 1; this.#pump(); });
     }

@@ -2,11 +2,9 @@
 
 import { byId, h } from "../shell/element.js";
 import { follow } from "./events.js";
-import { ago, badge, count } from "./words.js";
+import { ENDED, ago, badge, count } from "./words.js";
 import { ask, askJson, show } from "../shell/service.js";
 import { complain, notice, quiet } from "../shell/shell.js";
-
-const ENDED = ["succeeded", "failed", "cancelled"];
 
 /** Show the job `id` on the page, and follow it until it has ended. */
 export async function showJob(id) {

@@ -2,8 +2,11 @@
 
 import { h } from "../shell/element.js";
 
+/** States that a job stays in. */
+export const ENDED = ["succeeded", "failed", "cancelled"];
+
 const TONES = {
-  succeeded: "good", ready: "good", running: "busy", pausing: "busy", cancelling: "busy", checking: "busy", starting: "busy",
+  succeeded: "good", delivered: "good", ready: "good", running: "busy", pausing: "busy", cancelling: "busy", checking: "busy", starting: "busy",
   failed: "bad", busy: "busy",
 };
 const STEPS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 3600], ["minute", 60]];

@@ -1,7 +1,8 @@
 // Making a key, and showing its secret, which nobody can see again.
 
 import { askInDialog, tellInDialog } from "../shell/dialog.js";
-import { h, icon } from "../shell/element.js";
+import { h } from "../shell/element.js";
+import { secretToCopy } from "../shell/secret.js";
 import { askJson } from "../shell/service.js";
 
 const DAY = 86_400_000; // milliseconds
@@ -39,19 +40,9 @@ export async function makeKey(others) {
 
 /** Show the secret of a key that was just made or rotated. */
 export function tellSecret({ name, secret }) {
-  const copied = h("span", {}, "Copy");
-  const code = h("code", { id: "secret" }, secret);
-  const copy = async () => {
-    await navigator.clipboard.writeText(secret).catch(() => getSelection().selectAllChildren(code));
-    copied.textContent = "Copied";
-  };
   tellInDialog({
     title: `The key ${name}`,
-    content: [
-      h("p", {}, "Copy it now. It is shown this once: the service keeps only its fingerprint."),
-      h("pre", { class: "secret", tabindex: 0 }, code),
-      h("div", {}, h("button", { type: "button", class: "button", onclick: copy }, icon("copy", 16), copied)),
-    ],
+    content: [h("p", {}, "Copy it now. It is shown this once: the service keeps only its fingerprint."), secretToCopy(secret)],
     action: "I have it",
   });
 }

@@ -14,6 +14,7 @@ export function buildList(models) {
 }
 
 function entry({ id, kind, version, labels, size, default: first, owned_by: owner }) {
+  const origin = owner.startsWith("job_") ? "trained here" : owner;
   return h(
     "article", { class: "card model" },
     h(
@@ -21,7 +22,7 @@ function entry({ id, kind, version, labels, size, default: first, owned_by: owne
       h("span", { class: "row" }, first ? h("span", { class: "badge" }, "default") : null, h("span", { class: "badge" }, kind)),
     ),
     version ? (kind === "generator" ? faces(id) : known(labels)) : h("p", { class: "soft" }, "No version is in production."),
-    h("p", { class: "small soft" }, version ? `${size} pixels · version ${brief(version)} · ${owner}` : owner),
+    h("p", { class: "small soft" }, version ? `${size} pixels · version ${brief(version)} · ${origin}` : origin),
   );
 }
 

@@ -52,6 +52,7 @@ export function buildVersion(model, version, changed) {
       )),
       button([icon("download", 16), "safetensors"], "", () => save(`${files}safetensors`, `${model.id}.safetensors`)),
       button([icon("download", 16), "ONNX"], "", () => save(`${files}onnx`, `${model.id}.onnx`)),
+      h("a", { class: "button small", href: `/train?from=${model.id}@${id}` }, "Train on from it"),
       button([icon("trash", 16), "Remove"], "quiet", remove),
     ];
   }

@@ -62,7 +62,9 @@ export async function show(image, address, { signal, patience = 8 } = {}) {
   for (let attempt = 1; !signal?.aborted; attempt += 1) {
     try {
       const answer = await ask(address, { signal });
-      const url = URL.createObjectURL(await answer.blob());
+      const bytes = await answer.blob();
+      if (signal?.aborted) return false;
+      const url = URL.createObjectURL(bytes);
       image.src = url;
       await image.decode().catch(() => {});
       URL.revokeObjectURL(url);

@@ -1,6 +1,7 @@
 // A form made from the JSON Schema of a preset's settings. What is not changed is not sent.
 
 import { h } from "../shell/element.js";
+import { buildField } from "./field.js";
 
 /**
  * Fields for the settings in `schema`, without those that are said elsewhere.
@@ -49,26 +50,14 @@ function group(schema, start, fields, without) {
 
 function field(name, key, entry, fields) {
   const id = `setting-${name.replaceAll(".", "-")}`;
-  const { input, read, write } = control(entry, { id, name, "aria-describedby": `${id}-hint ${id}-error` });
-  const error = h("span", { id: `${id}-error`, class: "error" });
+  const { input, read, write } = control(entry, { id, name });
   const own = entry.default;
-  const holder = h(
-    "div", { class: "field setting" }, h("label", { for: id }, words(key)), input,
-    h("small", { id: `${id}-hint` }, hint(entry)), error,
-  );
-  const changed = () => holder.classList.toggle("changed", JSON.stringify(read()) !== JSON.stringify(own));
-  input.addEventListener("input", changed);
+  const { element, tell } = buildField({ label: words(key), input, hint: hint(entry) });
+  element.classList.add("setting");
+  input.addEventListener("input", () => element.classList.toggle("changed", JSON.stringify(read()) !== JSON.stringify(own)));
   write(own);
-  fields.set(name, {
-    own, read,
-    tell(text) {
-      error.textContent = text;
-      input.setAttribute("aria-invalid", Boolean(text));
-      // A field in a part that is folded up cannot be seen.
-      if (text) for (let part = holder.closest("details"); part; part = part.parentElement.closest("details")) part.open = true;
-    },
-  });
-  return holder;
+  fields.set(name, { own, read, tell });
+  return element;
 }
 
 // An input for one setting; what cannot be read as the wanted type is sent as it is, and the service tells what is wrong.

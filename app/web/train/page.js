@@ -1,4 +1,5 @@
-// The page /train: a new training, or with ?job=… one that there is. ?dataset=… and ?preset=… are chosen already.
+// The page /train: a new training, or with ?job=… one that there is. ?dataset=…, ?preset=… and the version ?from=…, whose
+// weights it starts from, are chosen already.
 
 import { byId, h } from "../shell/element.js";
 import { askJson } from "../shell/service.js";
@@ -15,7 +16,7 @@ await (query.has("job") ? showRun(query.get("job")) : begin()).catch(complain);
 
 async function begin() {
   const presets = await offered();
-  const plan = buildPlan(presets, (preset) => remember("preset", preset.name));
+  const plan = buildPlan(presets, { from: query.get("from") ?? "", chosen: (preset) => remember("preset", preset.name) });
   const pictures = buildPictures((dataset) => {
     plan.use(dataset);
     if (dataset) remember("dataset", dataset.id);

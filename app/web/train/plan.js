@@ -3,31 +3,34 @@
 import { h } from "../shell/element.js";
 import { count, duration } from "../jobs/words.js";
 import { askJson } from "../shell/service.js";
+import { complain } from "../shell/shell.js";
+import { buildBudget } from "./budget.js";
+import { buildField } from "./field.js";
 import { buildSettings } from "./form.js";
 import { buildPresets } from "./presets.js";
+import { buildStart } from "./start.js";
+import { buildWebhook } from "./webhook.js";
 
 const SAID_ELSEWHERE = ["data", "images"]; // by the data set and by the budget
 
 /**
  * Returns `{ element, use(dataset), pick(preset) }`; nothing can be started before a data set is there.
  *
- * `chosen` is told of a preset that somebody picks.
+ * `from` is the version to start from that is chosen already, or an empty text; `chosen` is told of a preset that somebody picks.
  */
-export function buildPlan(presets, chosen) {
+export function buildPlan(presets, { from, chosen }) {
   let dataset = null, preset = null, settings = null, picked = false;
   let speed = null; // { rate, device } of what is chosen, once somebody has timed it
   const cards = buildPresets(presets, choose);
   const model = h("input", {
     id: "plan-model", required: true, maxlength: 64, pattern: "[a-z0-9][a-z0-9._\\-]*", autocomplete: "off", spellcheck: "false",
-    "aria-describedby": "plan-model-hint plan-model-error",
+    value: from.split("@")[0],
   });
-  const modelError = h("span", { id: "plan-model-error", class: "error" });
-  const amount = h("input", { id: "plan-amount", inputmode: "decimal", autocomplete: "off", "aria-describedby": "plan-amount-error", oninput: () => tell() });
-  const amountError = h("span", { id: "plan-amount-error", class: "error" });
-  const unit = h(
-    "select", { "aria-label": "Budget in", onchange: () => { budget(); tell(); } }, h("option", { value: "" }, "as the preset says"),
-    h("option", { value: "images" }, "pictures"), h("option", { value: "minutes" }, "minutes"),
-  );
+  const name = buildField({
+    label: "Name of the model", input: model, hint: "Small letters, digits, dots and dashes. A name that is there gets a new version.",
+  });
+  const budget = buildBudget(() => tell());
+  const start = buildStart(from);
   const promote = h(
     "select", { id: "plan-promote" }, h("option", { value: "never" }, "not by itself"),
     h("option", { value: "if_better" }, "if it is better than the one there"), h("option", { value: "always" }, "always"),
@@ -35,24 +38,21 @@ export function buildPlan(presets, chosen) {
   const place = h(
     "details", { class: "settings-part", oninput: () => { speed = null; tell(); } }, h("summary", {}, "All settings"),
   );
+  const webhook = buildWebhook();
   const price = h("p", { class: "price", role: "status" });
   const error = h("p", { class: "error", role: "alert" });
   const costs = h("button", { type: "button", class: "button", onclick: estimate }, "What would it cost?");
-  const start = h("button", { class: "button primary" }, "Start training");
+  const go = h("button", { class: "button primary" }, "Start training");
   const element = h(
     "form", { class: "card step", novalidate: true, "aria-labelledby": "plan-title", onsubmit: begin },
     h("h2", { id: "plan-title" }, "How to train"), cards.element,
     h(
       "div", { class: "plan-fields" },
-      h("div", { class: "field" }, h("label", { for: "plan-model" }, "Name of the model"), model,
-        h("small", { id: "plan-model-hint" }, "Small letters, digits, dots and dashes. A name that is there gets a new version."), modelError),
-      h("div", { class: "field" }, h("label", { for: "plan-amount" }, "How long"), h("div", { class: "budget" }, amount, unit), amountError),
-      h("div", { class: "field" }, h("label", { for: "plan-promote" }, "Goes into production"), promote),
+      name.element, budget.element, start.element, buildField({ label: "Goes into production", input: promote }).element,
     ),
-    place, error, h("div", { class: "row apart" }, price, h("div", { class: "row" }, costs, start)),
+    place, webhook.element, error, h("div", { class: "row apart" }, price, h("div", { class: "row" }, costs, go)),
   );
   ready();
-  budget();
 
   function choose(wanted, { byHand }) {
     preset = wanted;
@@ -60,28 +60,21 @@ export function buildPlan(presets, chosen) {
     if (byHand) chosen(preset);
     settings = buildSettings(preset.settings, { without: SAID_ELSEWHERE });
     place.replaceChildren(place.firstChild, settings.element);
-    budget();
+    budget.offer(preset);
+    start.offer(preset.kind).catch(complain);
     ready();
     speed = preset.cost && { rate: preset.cost.images_per_second, device: preset.cost.device };
     tell();
   }
 
-  function budget() {
-    amount.disabled = !unit.value;
-    if (!unit.value) amount.value = preset ? count(preset.images) : "";
-    else if (unit.value === "images" && preset) amount.value = preset.images;
-    else if (unit.value === "minutes") amount.value = 10;
-  }
-
   function ready() {
-    start.disabled = costs.disabled = !dataset || !preset;
+    go.disabled = costs.disabled = !dataset || !preset;
   }
 
-  function asked(more = {}) {
-    const number = Number(amount.value);
+  function asked() {
     return {
-      preset: preset.name, dataset: dataset.id, model: model.value.trim(), settings: settings.changes(), promote: promote.value,
-      ...(unit.value && { budget: { [unit.value]: Number.isNaN(number) ? amount.value : number } }), ...more,
+      preset: preset.name, dataset: dataset.id, model: model.value.trim(), settings: settings.changes(), budget: budget.wanted(),
+      resume_from: start.wanted(), promote: promote.value, webhook: webhook.wanted(),
     };
   }
 
@@ -90,7 +83,7 @@ export function buildPlan(presets, chosen) {
     costs.disabled = true;
     price.textContent = "A worker takes ten steps to see …";
     try {
-      const plan = await askJson("/v1/training-jobs", { json: asked({ dry_run: true }) });
+      const plan = await askJson("/v1/training-jobs", { json: { ...asked(), dry_run: true } });
       speed = plan.images_per_second && { rate: plan.images_per_second, device: plan.device };
       tell({ asked: true });
     } catch (problem) {
@@ -103,10 +96,10 @@ export function buildPlan(presets, chosen) {
     event.preventDefault();
     clear();
     if (!model.checkValidity()) {
-      blame(model, modelError, "begins with a small letter or a digit; small letters, digits, dots, dashes and underscores may follow");
+      name.tell("begins with a small letter or a digit; small letters, digits, dots, dashes and underscores may follow");
       return model.focus();
     }
-    start.disabled = true;
+    go.disabled = true;
     try {
       const job = await askJson("/v1/training-jobs", { json: asked() });
       location.assign(`/train?job=${job.id}`);
@@ -123,38 +116,28 @@ export function buildPlan(presets, chosen) {
       return;
     }
     const { rate, device } = speed;
-    const images = unit.value === "minutes" ? 60 * rate * Number(amount.value) : unit.value ? Number(amount.value) : preset.images;
+    const images = budget.images(rate);
     price.textContent = images > 0
       ? `${count(Math.round(images))} pictures at ${count(Math.round(rate))} a second on ${device}: about ${duration(images / rate)}, then judging and publishing.` : "";
   }
 
   function clear() {
     settings.mark([]);
-    for (const [input, place] of [[model, modelError], [amount, amountError]]) {
-      input.setAttribute("aria-invalid", "false");
-      place.textContent = "";
-    }
+    for (const field of [name, budget, webhook]) field.tell("");
     error.textContent = "";
-  }
-
-  function blame(input, place, text) {
-    input.setAttribute("aria-invalid", "true");
-    place.textContent = text;
   }
 
   // Problems stand at their fields; what no field is to blame for stands above the buttons.
   function refuse(problem) {
     if (problem.name !== "Problem") throw problem;
     price.textContent = "";
-    const rest = settings.mark(problem.errors).filter(({ loc, msg }) => {
-      const [input, place] = { model: [model, modelError], budget: [amount, amountError] }[loc[1]] ?? [];
-      if (!input) return true;
-      // A budget is one of two shapes, and the service tells what is wrong with it as either.
-      if (loc[1] !== "budget" || loc[2].toLowerCase().startsWith(unit.value)) blame(input, place, msg);
-      return false;
+    const blame = { model: ({ msg }) => name.tell(msg), budget: budget.blame, webhook: ({ msg }) => webhook.tell(msg) };
+    const rest = settings.mark(problem.errors).filter((wrong) => {
+      blame[wrong.loc[1]]?.(wrong);
+      return !(wrong.loc[1] in blame);
     });
-    if (!problem.errors.length) error.textContent = problem.message;
-    else error.textContent = rest.map(({ loc, msg }) => `${loc.slice(1).join(".")} ${msg}`).join(" ");
+    if (problem.code === "webhook_refused") webhook.tell(problem.message);
+    else error.textContent = problem.errors.length ? rest.map(({ loc, msg }) => `${loc.slice(1).join(".")} ${msg}`).join(" ") : problem.message;
     element.querySelector("[aria-invalid=true]")?.focus();
   }
 

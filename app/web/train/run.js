@@ -1,16 +1,17 @@
 // The page of one training: where it stands, its figures, samples and findings as they come, and what to do with it.
 
-import { byId, h, icon } from "../shell/element.js";
+import { byId, h } from "../shell/element.js";
 import { follow } from "../jobs/events.js";
-import { ago, badge, count, duration } from "../jobs/words.js";
-import { ask, askJson } from "../shell/service.js";
+import { ENDED, ago, badge, count, duration } from "../jobs/words.js";
+import { askJson } from "../shell/service.js";
 import { complain, notice, quiet } from "../shell/shell.js";
+import { buildDeliveries } from "./deliveries.js";
 import { buildFigures } from "./figures.js";
 import { buildFindings } from "./findings.js";
 import { buildResult } from "./result.js";
+import { buildSteer } from "./steer.js";
 import "./samples.js";
 
-const ENDED = ["succeeded", "failed", "cancelled"];
 const REREAD = ["status", "published", "promotion", "snapshot"]; // events after which the job's record tells more
 
 /** Show the training `id` on the page, and follow it until it has ended. */
@@ -28,11 +29,12 @@ export async function showRun(id) {
   const progress = h("progress", { max: 1, value: 0, "aria-label": "Progress" });
   const told = h("p", { class: "numbers soft" });
   const error = h("p", { class: "error" });
-  const steer = h("div", { class: "row", tabindex: -1 });
+  const steer = buildSteer({ again: dataset && `/train?dataset=${job.dataset}&preset=${job.preset}`, changed: reread });
   const samples = h("likeness-samples", { base, class: "card" });
   const figures = buildFigures();
   const findings = buildFindings();
   const result = buildResult({ kind: preset.kind, changed: reread });
+  const deliveries = buildDeliveries(base);
   const history = h("ol", { class: "history small" });
   const settings = h("pre", { tabindex: 0 });
 
@@ -41,7 +43,7 @@ export async function showRun(id) {
     h(
       "header", { class: "page-head" },
       h("p", { class: "small" }, h("a", { href: "/train" }, "Train"), ` › ${id}`),
-      h("div", { class: "row apart" }, h("h1", {}, job.model), steer),
+      h("div", { class: "row apart" }, h("h1", {}, job.model), steer.element),
       h(
         "p", { class: "soft" }, `${job.preset} on `,
         dataset ? h("a", { href: `/train?dataset=${dataset.id}` }, dataset.name) : "pictures that are gone", ", accepted ", ago(job.created_at),
@@ -51,7 +53,7 @@ export async function showRun(id) {
     findings.element, result.card,
     h("div", { class: generator ? "columns" : "stack" }, generator ? samples : null, figures.element),
     result.trial,
-    h("details", { class: "card" }, h("summary", {}, "What happened"), history),
+    h("details", { class: "card", ontoggle: () => deliveries.look().catch(complain) }, h("summary", {}, "What happened"), history, deliveries.element),
     h("details", { class: "card" }, h("summary", {}, "All settings"), settings),
   );
   render();
@@ -105,39 +107,7 @@ export async function showRun(id) {
       ENDED.includes(job.status) && job.started_at ? `took ${duration((new Date(job.finished_at) - new Date(job.started_at)) / 1000)}` : "",
     ].filter(Boolean).join(" · ");
     error.textContent = job.error?.detail ?? "";
-    if (steer.dataset.status !== job.status) {
-      steer.dataset.status = job.status;
-      const focused = steer.contains(document.activeElement);
-      steer.replaceChildren(...moves());
-      // Not a button: whoever presses Enter twice must not cancel what was to be paused.
-      if (focused) steer.focus();
-    }
-  }
-
-  function moves() {
-    const move = (name, text, drawing, look = "") => h(
-      "button", { type: "button", class: `button ${look}`, onclick: () => push(job.urls[name]) },
-      icon(drawing), text,
-    );
-    if (ENDED.includes(job.status)) {
-      return dataset ? [h("a", { class: "button", href: `/train?dataset=${job.dataset}&preset=${job.preset}` }, "Train again")] : [];
-    }
-    return [
-      job.status === "queued" || job.status === "running" ? move("pause", "Pause", "pause") : null,
-      job.status === "paused" ? move("resume", "Go on", "play", "primary") : null,
-      job.status === "cancelling" ? null : move("cancel", "Cancel", "stop", "danger"),
-    ].filter(Boolean);
-  }
-
-  // The service takes the same wish twice.
-  async function push(address) {
-    try {
-      await ask(address, { method: "POST" });
-      quiet();
-    } catch (problem) {
-      complain(problem);
-    }
-    await reread();
+    steer.show(job);
   }
 
   function remember({ at, status, why, line }) {

@@ -3,12 +3,13 @@
 import re
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from app.contract.schemas.training import WebhookEvent
 from tests import browser as chromium
 from tests.app.web import shapes
 from tests.running import Service
@@ -134,6 +135,37 @@ def test_what_a_training_would_cost_is_told_before_it_starts(page: Page, dataset
     expect(page.locator(".price")).to_contain_text(re.compile(r"12,000 pictures at [\d,]+ a second on cpu: about \d+"))
 
 
+def test_a_training_may_start_from_a_version(page: Page, client: httpx.Client, dataset: str) -> None:
+    version = next(model["version"] for model in client.get("/v1/models").json()["data"] if model["id"] == "clothing")
+    page.goto(f"/train?dataset={dataset}&from=clothing@{version}")
+    expect(page.get_by_label("Starts from")).to_have_value(f"clothing@{version}")
+    expect(page.get_by_label("Name of the model")).to_have_value("clothing")
+    with page.expect_request("**/v1/training-jobs") as sent:
+        page.get_by_role("button", name="What would it cost?").click()
+    assert sent.value.post_data_json["resume_from"] == f"clothing@{version}"
+    expect(page.locator(".price")).to_contain_text("pictures at")
+
+    page.get_by_role("radio", name="pictures-gan").check()
+    expect(page.get_by_label("Starts from")).to_have_value("")
+    expect(page.get_by_label("Starts from").locator("option").filter(has_text="faces")).to_have_count(1)
+
+
+def test_a_webhook_that_is_refused_is_told_at_its_field(browser: Browser, service: Service, dataset: str) -> None:
+    with chromium.watched(browser, service.base_url, refusals=True) as page:
+        page.goto(f"/train?dataset={dataset}")
+        expect(page.get_by_text("180 pictures are ready")).to_be_visible()
+        page.get_by_text("Tell another service").click()
+        offered = page.locator("[name=webhook-event]").evaluate_all("boxes => boxes.map(({ value }) => value)")
+        assert set(offered) == set(get_args(WebhookEvent))
+        page.get_by_label("Address").fill("http://127.0.0.1:9/hook")
+        page.get_by_text("Tell another service").click()
+        page.get_by_role("button", name="Start training").click()
+        expect(page.get_by_text("Nothing is sent to http://127.0.0.1:9/hook")).to_be_visible()
+        expect(page.get_by_label("Address")).to_be_focused()
+        page.get_by_role("button", name="Show the secret").click()
+        expect(page.get_by_role("dialog")).to_contain_text("whsec_")
+
+
 def test_a_run_can_be_paused_gone_on_with_and_cancelled(page: Page, client: httpx.Client, dataset: str) -> None:
     page.goto(f"/train?job={train(client, dataset, budget={'images': 1_000_000})}")
     expect(page.locator("likeness-plot").first).to_be_visible()
@@ -165,6 +197,17 @@ def test_a_generator_shows_its_samples_and_draws_before_it_has_ended(
     assert download.value.path().read_bytes()[8:12] == b"WEBP"
 
 
+def test_what_was_told_to_a_webhook_stands_in_what_happened(page: Page, run: str) -> None:
+    # Stands in for a webhook: the service of the tests sends nothing to this machine.
+    told = {"type": "training_job.failed", "status": "failed", "attempts": 9, "error": "it answered with 410"}
+    sent = {**told, "response_status": 410, "created_at": "2026-01-02T03:04:05Z"}
+    page.route("**/deliveries", lambda route: route.fulfill(json={"object": "list", "data": [sent]}))
+    page.goto(f"/train?job={run}")
+    page.get_by_text("What happened").click()
+    messages = page.get_by_role("list", name="Told to another service")
+    expect(messages.get_by_role("listitem")).to_contain_text("it answered with 410, after 9 attempts")
+
+
 @pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
 def test_everyone_can_use_it(
     browser: Browser,
@@ -180,6 +223,7 @@ def test_everyone_can_use_it(
         expect(page.get_by_text("180 pictures are ready")).to_be_visible()
         keep(page, f"train-{scheme}-{size[0]}")
         page.get_by_text("All settings").click()
+        page.get_by_text("Tell another service").click()
         chromium.everyone_can_use(page)
         page.goto(f"/train?job={run}")
         expect(page.locator("likeness-plot").first).to_be_visible()
