@@ -2,8 +2,8 @@
 
     python -m tests.mixed_versions COMMIT
 
-Old and new api and worker processes stand next to each other in every pairing, on the old schema and on the new one,
-and all of them end in order.
+Old and new api, infer worker and train worker processes stand next to each other in every pairing, on the old schema
+and on the new one, and all of them end in order. A run that an old train worker began goes on at a new one.
 """
 
 import argparse
@@ -19,11 +19,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 from PIL import Image
 
 from tests.running import running_redis
+from tests.worker import trainable
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_SECONDS = 120.0
@@ -98,27 +100,80 @@ def exercise(what: str, address: str) -> None:
     print(f"{what}: well", flush=True)
 
 
+def upload(address: str, file: Path) -> str:
+    """Id of a data set that is ready to train on."""
+    with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
+        made = client.post("/v1/datasets", files={"file": (file.name, file.read_bytes())})
+        assert made.status_code == 201, made.text
+        dataset = str(made.json()["id"])
+        until(lambda: client.get(f"/v1/datasets/{dataset}").json()["status"] == "ready")
+    return dataset
+
+
+def submit(address: str, dataset: str, settings: dict[str, Any]) -> str:
+    """Address of a new training."""
+    asked = {"preset": "pictures-tiny", "dataset": dataset, "model": "squares", "settings": settings}
+    job = httpx.post(f"{address}/v1/training-jobs", json=asked, timeout=60, trust_env=False)
+    assert job.status_code == 202, job.text
+    return f"{address}/v1/training-jobs/{job.json()['id']}"
+
+
+def finish(what: str, job: str) -> None:
+    """Wait until a training has published a version, and look at what it told on its way."""
+    until(lambda: told(job)["finished_at"] is not None)
+    assert told(job)["status"] == "succeeded", told(job)["error"]
+    events = httpx.get(f"{job}/events", params={"limit": 1000}, timeout=60, trust_env=False).json()["data"]
+    assert [event["id"] for event in events] == list(range(1, len(events) + 1)), what
+    assert sum(event["type"] == "published" for event in events) == 1, what
+    print(f"{what}: trained", flush=True)
+
+
+def told(job: str) -> dict[str, Any]:
+    """What an api says of a training."""
+    return dict(httpx.get(job, timeout=60, trust_env=False).json())
+
+
+def runners(job: str) -> list[str]:
+    """Names of the workers that had a training, one after the other."""
+    attempts = [step["why"] for step in told(job)["transitions"] if step["status"] == "running"]
+    return [why.rpartition(" on ")[2].partition("/")[0] for why in attempts]  # "attempt 1 on train/3f2a..."
+
+
 def upgrade(old: Path, site: Site) -> None:
     """Go from the version in `old` to the one checked out."""
+    file = trainable.archive(old.parent / "squares.zip")
     site.prepare(old)
     before, after = free_port(), free_port()
     old_address, new_address = (f"http://127.0.0.1:{port}" for port in (before, after))
-    worker = ("worker", "infer", "--name")
+    infer, train = ("worker", "infer", "--name"), ("worker", "train", "--name")
     with contextlib.ExitStack() as running:
         running.enter_context(site.process(old, "app.server", LIKENESS_PORT=str(before)))
-        old_worker = running.enter_context(site.process(old, *worker, "old"))
+        old_infer = running.enter_context(site.process(old, *infer, "old"))
+        old_train = running.enter_context(site.process(old, *train, "old-train", **trainable.ENVIRONMENT))
         until(lambda: httpx.get(f"{old_address}/readyz", trust_env=False).is_success)
-        exercise("old api, old worker, old schema", old_address)
+        exercise("old api, old workers, old schema", old_address)
+        dataset = upload(old_address, file)
+        finish("old api, old workers, old schema", submit(old_address, dataset, trainable.FAST))
         site.prepare(ROOT)
-        exercise("old api, old worker, new schema", old_address)
+        exercise("old api, old workers, new schema", old_address)
+        finish("old api, old workers, new schema", submit(old_address, dataset, trainable.FAST))
         running.enter_context(site.process(ROOT, "app.server", LIKENESS_PORT=str(after)))
         until(lambda: httpx.get(f"{new_address}/readyz", trust_env=False).is_success)
-        exercise("new api, old worker", new_address)
-        running.enter_context(site.process(ROOT, *worker, "new"))
-        until(lambda: ready(new_address) == {"old", "new"})
-        leave(old_worker)
-        exercise("old api, new worker", old_address)
-        exercise("new api, new worker", new_address)
+        exercise("new api, old workers", new_address)
+        upload(new_address, file)
+        begun = submit(new_address, dataset, {**trainable.LONG, "images": 25_600})
+        until(lambda: told(begun)["progress"].get("images", 0) > 0)
+        running.enter_context(site.process(ROOT, *infer, "new"))
+        running.enter_context(site.process(ROOT, *train, "new-train", **trainable.ENVIRONMENT))
+        until(lambda: ready(new_address) == {"old", "old-train", "new", "new-train"})
+        leave(old_train)
+        leave(old_infer)
+        finish("new api, from an old worker to a new one", begun)
+        assert runners(begun) == ["old-train", "new-train"]
+        exercise("old api, new workers", old_address)
+        finish("old api, new workers", submit(old_address, dataset, trainable.FAST))
+        exercise("new api, new workers", new_address)
+        finish("new api, new workers", submit(new_address, dataset, trainable.FAST))
 
 
 def ready(address: str) -> set[str]:
