@@ -7,6 +7,7 @@ import pytest
 import typer.main
 
 from app.cli.main import application
+from models import checkpoint
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -30,6 +31,14 @@ def test_every_command_that_is_shown_exists(page: Path) -> None:
 def test_every_make_target_that_is_named_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z]+)`", page.read_text(encoding="utf-8"))) <= targets
+
+
+def test_the_edits_that_are_shown_are_known_to_the_bundled_faces() -> None:
+    faces = checkpoint.load(ROOT / "models" / "checkpoints" / "faces.safetensors")
+    page = (ROOT / "docs" / "embedding.md").read_text(encoding="utf-8")
+    shown = re.findall(r"(?:[`=,;]|\{ )([a-z]+): ?-?\d(?:\.\d)?(?=[`,; ])", page)
+    assert shown
+    assert {checkpoint.DIRECTION + name for name in shown} <= set(faces.weights)
 
 
 def test_no_page_names_a_place_on_someones_machine() -> None:

@@ -48,7 +48,7 @@ def _switch(value: Any) -> Any:
 
 
 def _edits(value: Any) -> Any:
-    """`smile:1.5,age:-2` as a mapping."""
+    """`age:1.5,warmth:-1` as a mapping."""
     if not isinstance(value, str):
         return value
     if len(value) > _LONGEST_EDITS:
@@ -57,7 +57,7 @@ def _edits(value: Any) -> Any:
     for edit in value.split(","):
         name, colon, amount = edit.rpartition(":")
         if not colon or not name or not _DECIMAL.fullmatch(amount):
-            raise ValueError("is not a list such as smile:1.5,age:-2")
+            raise ValueError("is not a list such as age:1.5,warmth:-1")
         if name in found:
             raise ValueError(f"names {name} twice")
         found[name] = amount
@@ -162,7 +162,7 @@ class SheetOptions(DrawingOptions):
         max_length=1000,
         description="Edits of every seed, joined by semicolons; `neutral` is none of them, and `all` is every "
         "direction of the model, both ways.",
-        examples=["neutral;smile:2;smile:-1,age:1"],
+        examples=["neutral;age:2;age:-1,warmth:1"],
     )
 
 
@@ -171,7 +171,7 @@ def parameters(options: type[DrawingOptions]) -> list[dict[str, Any]]:
     whole = options.model_json_schema()
     schemas, required = whole["properties"], whole.get("required", ())
     texts = {
-        "edits": {"type": "string", "examples": ["smile:1.5,age:-2"], "description": schemas["edits"]["description"]}
+        "edits": {"type": "string", "examples": ["age:1.5,warmth:-1"], "description": schemas["edits"]["description"]}
     }
     return [
         {"name": name, "in": "query", "required": name in required, "schema": _plain(texts.get(name, schemas[name]))}
@@ -185,11 +185,11 @@ def seeds_of(text: str, *, name: str) -> list[str]:
 
 
 def edits_of(text: str, *, name: str) -> dict[str, float]:
-    """`smile:1.5,age:-2` as a mapping. Raises `BadOption` about `name`."""
+    """`age:1.5,warmth:-1` as a mapping. Raises `BadOption` about `name`."""
     try:
         return _EDITS.validate_python(_edits(text), strict=False)
     except (ValueError, ValidationError):
-        raise BadOption(name=name, reason="must be edits such as smile:1.5,age:-2") from None
+        raise BadOption(name=name, reason="must be edits such as age:1.5,warmth:-1") from None
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ Edits = Annotated[
     Field(
         max_length=16,
         description="Named directions of the model, and how far to go along each.",
-        examples=[{"smile": 1.5}],
+        examples=[{"age": 1.5}],
     ),
 ]
 
