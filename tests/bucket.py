@@ -22,7 +22,7 @@ def server(port: int, *, host: str = "127.0.0.1") -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             _wait(process, host, port)
-            httpx.put(f"{endpoint}/{NAME}").raise_for_status()
+            httpx.put(f"{endpoint}/{NAME}", timeout=60).raise_for_status()
             yield endpoint
         finally:
             process.kill()

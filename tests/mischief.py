@@ -17,6 +17,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.starvation import waited_seconds
+
 LONGEST_SECONDS = 4.0
 """Of a freeze, and of a full disk."""
 
@@ -121,20 +123,30 @@ class Mischief:
 
 
 class Watch(threading.Thread):
-    """Asks the api whether it lives, again and again, so that it is known until when one that was killed was away."""
+    """Asks the api whether it lives, again and again, so that it is known until when one that was killed was away.
 
-    def __init__(self, base_url: str) -> None:
+    It notes, too, how long the api's event loop has waited for a core: what a busy machine owes is not the api's fault.
+    """
+
+    def __init__(self, base_url: str, home: Path) -> None:
         super().__init__(daemon=True)
-        self._base_url = base_url
+        self._base_url, self._home = base_url, home
         self._ended = threading.Event()
         self._seen: list[tuple[float, float]] = []  # when an answer was asked for, and when it came
+        self._waits: list[tuple[float, float]] = [(time.monotonic(), 0.0)]  # what all api processes waited until when
 
     def run(self) -> None:
+        pid, before = 0, 0.0
         while not self._ended.wait(0.05):
             began = time.monotonic()
             with contextlib.suppress(httpx.TransportError):
                 httpx.get(f"{self._base_url}/healthz", timeout=30, trust_env=False)
                 self._seen.append((began, time.monotonic()))
+            if not Path(f"/proc/{pid}/schedstat").exists():
+                pid, before = next(iter(processes(self._home, PROGRAMS["api"])), 0), 0.0
+            waited = waited_seconds(pid)
+            self._waits.append((time.monotonic(), self._waits[-1][1] + max(0.0, waited - before)))
+            before = waited
 
     def stop(self) -> None:
         """Ask no more."""
@@ -144,6 +156,10 @@ class Watch(threading.Thread):
     def slowest(self, began: float, ended: float) -> float:
         """The longest that an answer took which was asked for between these times: it needs nobody but the api."""
         return max((came - asked for asked, came in self._seen if began <= asked <= ended), default=0.0)
+
+    def starved(self, began: float, ended: float) -> float:
+        """How long the api waited for a core between these times; what is noted a moment before and after counts."""
+        return grown(self._waits, began, ended)
 
     def away(self, deeds: Sequence[Deed]) -> list[tuple[float, float]]:
         """Stretches in which there was no api, or a frozen one, as far as `deeds` are the reason."""
@@ -165,6 +181,13 @@ def overlap(began: float, ended: float, stretches: Sequence[tuple[float, float]]
         if end > start:
             covered, reached = covered + end - start, end
     return covered
+
+
+def grown(samples: Sequence[tuple[float, float]], began: float, ended: float) -> float:
+    """How much a sum of which there are samples (time, sum) grew from `began` to `ended`, or a little more."""
+    earlier = [total for at, total in samples if at <= began] or [samples[0][1]]
+    later = [total for at, total in samples if at >= ended] or [samples[-1][1]]
+    return later[0] - earlier[-1]
 
 
 @contextlib.contextmanager

@@ -58,7 +58,7 @@ def test_concurrent_requests_share_batches(settings: Settings, worker: serving.P
     try:
         with (
             serving.listening(create_app(settings)) as address,
-            httpx.Client(base_url=address, trust_env=False) as client,
+            httpx.Client(base_url=address, trust_env=False, timeout=60) as client,
             concurrent.futures.ThreadPoolExecutor(32) as threads,
         ):
             answers = list(threads.map(lambda n: client.get(f"/v1/faces/together-{n}.png"), range(64)))

@@ -48,6 +48,6 @@ def cpu_seconds_to_answer(settings: Settings) -> float:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(url).status_code == 200
+        return httpx.get(url, timeout=60).status_code == 200
     except httpx.TransportError:
         return False

@@ -29,7 +29,9 @@ def run(address: str, *arguments: str, key: str = ADMIN) -> tuple[int, str]:
 
 
 def status(address: str, secret: str) -> int:
-    return httpx.get(f"{address}/v1/models", headers={"Authorization": f"Bearer {secret}"}, trust_env=False).status_code
+    return httpx.get(
+        f"{address}/v1/models", headers={"Authorization": f"Bearer {secret}"}, trust_env=False, timeout=60
+    ).status_code
 
 
 def test_a_key_is_made_used_rotated_and_revoked(address: str) -> None:

@@ -79,7 +79,7 @@ def none_left(home: Path, *, within: float) -> bool:
 @pytest.mark.service
 def test_a_service_stops_on_ctrl_c_and_leaves_nothing(short_dir: Path) -> None:
     with running_service(short_dir / "clean") as service:
-        assert httpx.get(f"{service.base_url}/readyz").status_code == 200
+        assert httpx.get(f"{service.base_url}/readyz", timeout=60).status_code == 200
         assert len(processes_of(service.home)) >= 5  # itself, Redis, api, infer, train
     assert service.process.returncode == 0, "\n".join(service.lines)
     assert none_left(service.home, within=1.0), processes_of(service.home)
@@ -88,13 +88,13 @@ def test_a_service_stops_on_ctrl_c_and_leaves_nothing(short_dir: Path) -> None:
 @pytest.mark.service
 def test_a_killed_service_leaves_nothing_and_starts_again(short_dir: Path) -> None:
     with running_service(short_dir / "killed") as service:
-        before = httpx.get(f"{service.base_url}/v1/faces/ada.png").content
+        before = httpx.get(f"{service.base_url}/v1/faces/ada.png", timeout=60).content
         service.process.kill()
         service.process.wait()
         # A run's process that was just starting notices only once it gets to its own first lines.
         assert none_left(service.home, within=20.0), processes_of(service.home)
     with running_service(short_dir / "killed") as service:
-        assert httpx.get(f"{service.base_url}/v1/faces/ada.png").content == before
+        assert httpx.get(f"{service.base_url}/v1/faces/ada.png", timeout=60).content == before
 
 
 @pytest.mark.service

@@ -25,7 +25,7 @@ async def length(request: Request) -> Response:
 def service() -> Iterator[httpx.Client]:
     app = Starlette(routes=[Route(path, length, methods=["POST"]) for path in ("/", "/large")])
     serving.gate(app, limit=LIMIT, paths={"/large": 10 * LIMIT})
-    with serving.listening(app) as address, httpx.Client(base_url=address, trust_env=False) as client:
+    with serving.listening(app) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
         yield client
 
 

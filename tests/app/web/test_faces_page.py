@@ -23,7 +23,7 @@ DRAWN = ".wall img.there"
 @pytest.fixture(scope="module")
 def directions(service: Service) -> list[str]:
     """The edits that the bundled generator knows."""
-    found: list[str] = httpx.get(f"{service.base_url}/v1/models/faces").json()["versions"][0]["directions"]
+    found: list[str] = httpx.get(f"{service.base_url}/v1/models/faces", timeout=60).json()["versions"][0]["directions"]
     return found
 
 

@@ -57,7 +57,7 @@ def make(page: Page, name: str, *scopes: str) -> str:
 
 
 def status(address: str, secret: str) -> int:
-    return httpx.get(f"{address}/v1/models", headers={"Authorization": f"Bearer {secret}"}).status_code
+    return httpx.get(f"{address}/v1/models", headers={"Authorization": f"Bearer {secret}"}, timeout=60).status_code
 
 
 def test_a_page_asks_for_a_key_once_and_keeps_it_for_the_tab_alone(page: Page) -> None:
@@ -94,7 +94,7 @@ def test_a_face_that_is_copied_is_signed_and_needs_no_key(page: Page, guarded: s
     expect(page.locator("#snippet")).to_contain_text("signature=")
     address = re.search('src="([^"]+)"', page.locator("#snippet").inner_text())
     assert address is not None
-    assert httpx.get(address[1].replace("&amp;", "&")).headers["content-type"] == "image/webp"
+    assert httpx.get(address[1].replace("&amp;", "&"), timeout=60).headers["content-type"] == "image/webp"
     for name in ("Image", "Web component", "curl", "Python", "OpenAI client", "Link"):
         page.get_by_role("tab", name=name).click()
         assert ADMIN not in page.locator("#snippet").inner_text()
