@@ -43,6 +43,9 @@ CHECKS: list[Any] = [
     openapi_checks.response_headers_conformance,
 ]
 
+STAYS = "/v1/keys/{key_id}"
+"""What can be read after it was deleted: a key that was revoked, since one wants to know who had it."""
+
 EXPLORING = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -142,9 +145,10 @@ def test_chains_of_calls_are_answered_as_documented(address: str) -> None:
             return {"timeout": 60}
 
         def validate_response(self, response: Response, case: schemathesis.Case, *_: Any, **__: Any) -> None:
-            tally.judge(case, response, openapi_checks.use_after_free, recorder=self.recorder)
+            more = () if case.operation.path == STAYS else (openapi_checks.use_after_free,)
+            tally.judge(case, response, *more, recorder=self.recorder)
 
-    exploring = settings(EXPLORING, max_examples=20, stateful_step_count=CHAIN_STEPS, derandomize=False)
+    exploring = settings(EXPLORING, max_examples=20, stateful_step_count=CHAIN_STEPS)
     while tally.statuses.total() < wanted:
         # Hypothesis expects the same of the same calls, and a service remembers: then it begins anew.
         with contextlib.suppress(Flaky):
