@@ -76,7 +76,7 @@ def promote(name: Name, version: Version, as_json: AsJson = False) -> None:
 
 @application.command()
 def rollback(name: Name, as_json: AsJson = False) -> None:
-    """Put the version into production that was made before the one that is there."""
+    """Go back to the version that was made before the one in production."""
     model = _ask("get", _path(name))
     made = [each["version"] for each in model["versions"]]  # newest first
     earlier = made[made.index(model["version"]) + 1 :] if model["version"] else []
@@ -159,5 +159,5 @@ def _ask(method: str, path: str, *body: dict[str, Any]) -> Any:
 def _print(rows: list[dict[str, Any]]) -> None:
     table = Table("model", "kind", "version", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(row["id"], str(row.get("kind", "")), str(row.get("version", ""))[:19])
+        table.add_row(row["id"], row["kind"], (row["version"] or "none in production")[:19])
     Console().print(table)

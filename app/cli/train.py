@@ -32,7 +32,7 @@ def train(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the settings and the cost, train nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Train a network on pictures."""
+    """Train a network on pictures, and publish it under a name."""
     if preset is not None and (not data or not model):
         failure.fail("Say with --data what to train on, and with --model what to call the result.", code=failure.USAGE)
     if images is not None and minutes is not None:
@@ -108,6 +108,9 @@ def _tell(answer: dict[str, Any], *, as_json: bool) -> None:
         figures = ", ".join(f"{name} {value:.4g}" for name, value in result["metrics"].items())
         state = "in production" if result["promoted"] else "not in production"
         print(f"{figures or 'not measured'}; {state}: {result['why']}")
+        if not result["promoted"]:
+            name, _, version = result["model"].partition("@")
+            print(f"likeness models promote {name} {version[:19]}  puts it into production.")
     else:
         print(f"{answer['id']} is {answer['status']}")
     if answer.get("status") in (JobState.FAILED, JobState.CANCELLED):

@@ -99,8 +99,13 @@ class Model(BaseModel):
         else:
             digest = self.aliases.get(wanted or PRODUCTION)
             found = [version for version in self.versions if version.digest == digest]
+        if not found and wanted in ("", PRODUCTION):
+            raise UnknownVersion(
+                f"No version of {self.name} is in production; PUT /v1/models/{self.name}/aliases/production puts one "
+                f"there, and GET /v1/models/{self.name} lists them."
+            )
         if len(found) != 1:
-            raise UnknownVersion(model=self.name, version=wanted or PRODUCTION)
+            raise UnknownVersion(model=self.name, version=wanted)
         return found[0]
 
 

@@ -48,6 +48,11 @@ def test_what_is_imported_is_promoted_and_rolled_back_and_exported(
     for count, file in enumerate(files, start=1):
         result = run(address, "import", file, "--name", "brought", "--card", card)
         assert (result.exit_code, result.stdout.strip()) == (0, f"brought: {count} versions"), result.output
+    assert "none in production" in run(address).stdout
+    refused = CliRunner().invoke(
+        application, ["classify", str(card), "--model", "brought"], env={"LIKENESS_URL": address}
+    )
+    assert (refused.exit_code, "No version of brought is in production" in refused.output) == (1, True), refused.output
     newest, oldest = (
         each["version"] for each in json.loads(run(address, "show", "brought", "--json").stdout)["versions"]
     )

@@ -118,15 +118,20 @@ ENDS: dict[str, tuple[JobState, dict[str, Any], int, str]] = {
         0,
         "accuracy 0.9; in production: of course",
     ),
+    "unasked": (
+        JobState.SUCCEEDED,
+        {"output": {"model": "squares@sha256:1", "metrics": {}, "promoted": False, "why": "it was not asked for"}},
+        0,
+        "likeness models promote squares sha256:1",
+    ),
     "badly": (JobState.FAILED, {"error": {"code": "training_failed", "detail": "The loss is nan."}}, 1, "loss is nan"),
 }
 
 
-@pytest.mark.parametrize(("state", "facts", "code", "said"), ENDS.values(), ids=ENDS.keys())
-def test_a_training_is_watched_to_its_end(
-    state: JobState, facts: dict[str, Any], code: int, said: str, address: str, database: Database, dataset: str
-) -> None:
-    model = f"watched-{state}"
+@pytest.mark.parametrize("end", ENDS)
+def test_a_training_is_watched_to_its_end(end: str, address: str, database: Database, dataset: str) -> None:
+    state, facts, code, said = ENDS[end]
+    model = f"watched-{end}"
 
     def train() -> None:
         until(lambda: newest(database).request["model"] == model)
