@@ -74,3 +74,10 @@ def place() -> Place:
     if cuda:
         torch.cuda.set_device(device)
     return Place(device, rank=dist.get_rank(), world=world)
+
+
+def leave() -> None:
+    """Part from the other processes in order: one that ends while another still computes with it takes it down."""
+    if dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()

@@ -23,7 +23,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models import presets, progress, settings, sheet
+from models import devices, presets, progress, settings, sheet
 
 RESOLVED = "config.json"
 METRICS = "metrics.jsonl"
@@ -138,6 +138,7 @@ def _run(config: presets.Config, pictures: Any, options: argparse.Namespace, con
                     bar.console.print(f"[yellow]{event.code}[/] ({event.value:.3g}): {event.suggestion}")
                 case progress.Snapshot():
                     last = event
+    devices.leave()
     if last is not None and last.checkpoint is not None:
         console.print(f"{last.checkpoint} after {last.images} images", highlight=False)
     return 0

@@ -39,17 +39,17 @@ remembered = [torch.empty_like(run.energy.fake) for _ in range(2)]
 dist.all_gather(remembered, run.energy.fake)
 assert torch.equal(*remembered), "a process remembers its own pictures alone"
 (Path(sys.argv[1]) / f"done-{run.place.rank}").touch()
-dist.barrier()  # whoever leaves early takes the others down
-dist.destroy_process_group()
+devices.leave()
 """
 
 
+@pytest.mark.timeout(300)
 def test_two_processes_train_one_generator(tmp_path: Path):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, str(program), str(tmp_path)], check=True, env=environment, timeout=110)
+    subprocess.run([*command, str(program), str(tmp_path)], check=True, env=environment, timeout=280)
     assert (tmp_path / "done-0").exists()
     assert (tmp_path / "done-1").exists()
     state, meta = load_state(tmp_path / gan_snapshot.STATE_FILE)
