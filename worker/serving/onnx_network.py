@@ -1,5 +1,6 @@
 """A network in ONNX Runtime, on the CPU, without torch."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ from numpy.typing import NDArray
 
 from app.contract.errors import BadCheckpoint
 
+PART_IMAGES = 4
+"""Pictures that a core takes at a time. Small parts let a core that the api keeps busy take fewer of them; below four
+the network takes more time for each picture."""
+
 
 class OnnxNetwork:
     """The graph at `path`, as `models.export` writes it; `explains` says whether it makes heat maps.
 
-    The cores share a batch by pictures: each runs the whole network for its part of them. ONNX Runtime's own way is to
-    share every layer, and to wait for each other after every one, which takes a quarter more CPU time for a face and a
-    twentieth more for a small picture. One picture alone is shared by layers, since there is no other way to share it.
+    The cores share a batch by pictures: each runs the whole network for a few of them at a time. ONNX Runtime's own way
+    is to share every layer, and to wait for each other after every one, which takes a quarter more CPU time for a face
+    and a twentieth more for a small picture. One picture alone is shared by layers: there is no other way to share it.
 
     Args:
         threads: cores to compute on.
@@ -50,13 +55,24 @@ class OnnxNetwork:
     def _run(self, output: str, name: str, batch: NDArray[Any]) -> NDArray[Any]:
         if len(batch) == 1 or self._others is None:
             return self._shared.run([output], {name: batch})[0]
-        first, *rest = np.array_split(batch, min(self._threads, len(batch)))
-        others = [self._others.submit(self._single.run, [output], {name: part}) for part in rest]
+        parts = np.array_split(batch, min(len(batch), max(self._threads, math.ceil(len(batch) / PART_IMAGES))))
+        computed: list[Any] = [None] * len(parts)
+        left = iter(range(len(parts)))
+
+        def compute() -> None:
+            for number in left:  # the next one that no other thread has taken
+                computed[number] = self._single.run([output], {name: parts[number]})[0]
+
+        others = [self._others.submit(compute) for _ in range(self._threads - 1)]
         try:
-            mine = self._single.run([output], {name: first})
+            compute()
         finally:
-            wait(others)  # whoever tries again with less, when this failed, has all the memory for it
-        return np.concatenate([mine[0], *(other.result()[0] for other in others)])
+            list(left)  # where this failed, nobody begins another part
+            begun = [other for other in others if not other.cancel()]
+            wait(begun)  # who tries again with fewer pictures shall have all memory for them
+        for other in begun:
+            other.result()
+        return np.concatenate(computed)
 
 
 def _session(path: Path, digest: str, *, threads: int) -> onnxruntime.InferenceSession:
