@@ -2,6 +2,7 @@
 
 import secrets
 import unicodedata
+from urllib.parse import quote
 
 from app.contract.errors import BadOption
 
@@ -36,3 +37,8 @@ def canonical(seed: str | int, *, name: str = "seed") -> str:
 def fresh() -> str:
     """A new seed: twelve letters and digits that are not easily mistaken for one another."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(12))
+
+
+def header(seed: str) -> str:
+    """The seed as a header can carry it: percent-encoded wherever it is not plain ASCII."""
+    return quote(seed, safe=" !#$&'()*+,/:;=?@[]^`{|}~")

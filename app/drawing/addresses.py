@@ -10,7 +10,7 @@ from app.access.viewing import Viewer
 from app.contract.errors import Busy
 from app.contract.registry import Version
 from app.contract.schemas.generate import CONTENT_TYPES, PictureFormat
-from app.drawing import faces, generation, identicon, portrait
+from app.drawing import faces, identicon, portrait
 from app.drawing.face_options import FaceOptions
 from app.drawing.faces import Faces, Made
 from app.http import conditional
@@ -110,7 +110,7 @@ class Addresses:
             "X-Likeness-SHA256": picture.sha256,
         }
         if seed is not None:
-            headers["X-Likeness-Seed"] = generation.header(seed)
+            headers["X-Likeness-Seed"] = seeds.header(seed)
         if conditional.matches(request.headers.get("if-none-match"), picture.sha256):
             return Response(status_code=304, headers=headers)
         return Response(picture.data, media_type=media_type, headers=headers)

@@ -6,7 +6,6 @@ import json
 import zipfile
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from app.contract.registry import Version
 from app.contract.schemas.generate import (
@@ -16,9 +15,9 @@ from app.contract.schemas.generate import (
     GenerateRequest,
     PictureFormat,
 )
+from app.drawing import pinned
 from app.drawing.face_cache import Picture
 
-_URL_DIGITS = 16  # of the digest in an address: enough to be unique, short enough to read
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # the first date an archive can hold: the same pictures are the same archive
 
 
@@ -28,7 +27,16 @@ def image(
     """One picture of a `generate` answer."""
     return GeneratedImage(
         seed=seed,
-        url=address(version, seed, asked=asked, format=format),
+        url=pinned.face(
+            version,
+            seed,
+            format,
+            size=asked.size,
+            truncation=asked.truncation,
+            label=asked.label,
+            edits=asked.edits,
+            credentials=asked.credentials or None,
+        ),
         content_type=CONTENT_TYPES[format],
         width=picture.width,
         height=picture.height,
@@ -36,21 +44,6 @@ def image(
         sha256=picture.sha256,
         base64=base64.b64encode(picture.data).decode() if asked.response == "base64" else None,
     )
-
-
-def address(version: Version, seed: str, *, asked: GenerateRequest, format: PictureFormat) -> str:
-    """Where the same picture is for ever: a face's address that pins the version."""
-    query = {
-        "model": f"{version.model}@sha256:{version.digest[:_URL_DIGITS]}",
-        "size": asked.size,
-        "truncation": None if asked.truncation is None else repr(asked.truncation),
-        "label": asked.label,
-        "edits": ",".join(f"{name}:{amount!r}" for name, amount in asked.edits.items()) or None,
-    }
-    if asked.credentials:
-        query["credentials"] = "true"
-    given = {name: value for name, value in query.items() if value is not None}
-    return f"/v1/faces/{quote(seed, safe='')}.{EXTENSIONS[format]}?{urlencode(given, safe='@:,')}"
 
 
 def archive(version: Version, seeds: Sequence[str], pictures: Sequence[Picture], *, format: PictureFormat) -> bytes:
@@ -66,8 +59,3 @@ def archive(version: Version, seeds: Sequence[str], pictures: Sequence[Picture],
         manifest = json.dumps({"model": version.ref, "images": entries}, ensure_ascii=False, indent=2)
         files.writestr(zipfile.ZipInfo("manifest.json", _EARLIEST), manifest)
     return out.getvalue()
-
-
-def header(seed: str) -> str:
-    """The seed as a header can carry it: percent-encoded wherever it is not plain ASCII."""
-    return quote(seed, safe=" !#$&'()*+,/:;=?@[]^`{|}~")

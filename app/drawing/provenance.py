@@ -3,7 +3,6 @@
 import contextlib
 import io
 from dataclasses import asdict
-from urllib.parse import quote, urlencode
 
 import pydantic
 from PIL import Image, ImageChops, ImageStat
@@ -14,7 +13,7 @@ from app.contract.messages import Drawing
 from app.contract.registry import Version
 from app.contract.schemas.generate import LARGEST_SIZE, SMALLEST_SIZE, PictureFormat
 from app.contract.schemas.provenance import CredentialsView, ProvenanceResponse, Verdict
-from app.drawing import faces, marks
+from app.drawing import faces, marks, pinned, portrait
 from app.drawing.credentials import CONTENT_TYPES, Credentials
 from app.drawing.face_options import FaceOptions
 from app.drawing.faces import Faces
@@ -174,19 +173,15 @@ def _label(version: Version, index: int) -> str:
 
 def _address(version: Version, drawing: Drawing, options: FaceOptions) -> str:
     """The pinned address of the drawn picture."""
-    given = {
-        "model": f"{version.model}@sha256:{version.digest[:16]}",
-        "size": options.size,
-        "truncation": f"{drawing.truncation:.12g}",
-        "label": options.label,
-        "edits": ",".join(f"{name}:{amount:.12g}" for name, amount in drawing.edits) or None,
-        "mix": drawing.mix,
-        "radius": options.radius or None,
-        "background": options.background,
-        "grey": "true" if options.grey else None,
-        "flip": "true" if options.flip else None,
-        "rotate": options.rotate or None,
-        "scale": options.scale if options.scale != 100 else None,
-    }
-    query = urlencode({name: value for name, value in given.items() if value is not None}, safe="@:,")
-    return f"/v1/faces/{quote(drawing.seed, safe='')}.png?{query}"
+    frame = {name: value for name, value in asdict(options.portrait).items() if value != getattr(portrait.PLAIN, name)}
+    return pinned.face(
+        version,
+        drawing.seed,
+        "png",
+        size=options.size,
+        truncation=drawing.truncation,
+        label=options.label,
+        edits=dict(drawing.edits),
+        mix=drawing.mix,
+        **frame,
+    )

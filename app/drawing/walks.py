@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from app.contract.errors import BadOption, NotFound
 from app.contract.jobs import Job
@@ -13,7 +12,7 @@ from app.contract.schemas.animate import AnimateRequest, AnimateResponse, Motion
 from app.contract.schemas.base import Timing
 from app.contract.states import JobState
 from app.contract.store import Store
-from app.drawing import marks, motion, portrait, walk
+from app.drawing import marks, motion, pinned, portrait, walk
 from app.drawing.face_cache import Picture, picture
 from app.drawing.faces import Faces, Made
 from app.drawing.portrait import Portrait, Raster
@@ -21,8 +20,6 @@ from app.interactive.codec import Codec
 from models import images
 
 JOB_KIND = "animate"
-
-_URL_DIGITS = 16  # of the digest in an address, as elsewhere
 
 MOST_PIXELS = 32_000_000
 """Pixels of all frames of a walk that is answered at once: 96 frames of 512 pixels, or 30 of 1024."""
@@ -168,20 +165,20 @@ def answer(job: Job, timing: Timing) -> AnimateResponse:
 
 def address(version: Version, visited: Sequence[str], asked: AnimateRequest) -> str:
     """Where the same walk is for ever."""
-    query = {
-        "model": f"{version.model}@sha256:{version.digest[:_URL_DIGITS]}",
-        "frames": asked.frames,
-        "fps": asked.fps,
-        "loop": None if asked.loop else "false",
-        "via": ",".join(visited[1:-1]) or None,
-        "size": asked.size,
-        "truncation": None if asked.truncation is None else f"{asked.truncation:.12g}",
-        "label": asked.label,
-        "edits": ",".join(f"{name}:{amount:.12g}" for name, amount in asked.edits.items()) or None,
-    }
-    given = {name: value for name, value in query.items() if value is not None}
-    first, last = quote(visited[0], safe=""), quote(visited[-1], safe="")
-    return f"/v1/faces/{first}/to/{last}.{asked.format}?{urlencode(given, safe='@:,')}"
+    return pinned.walk(
+        version,
+        visited[0],
+        visited[-1],
+        asked.format,
+        frames=asked.frames,
+        fps=asked.fps,
+        loop=None if asked.loop else False,
+        via=",".join(visited[1:-1]) or None,
+        size=asked.size,
+        truncation=asked.truncation,
+        label=asked.label,
+        edits=asked.edits,
+    )
 
 
 def finish(drawn: Sequence[Raster], shown: Walk, *, told: Mapping[str, str]) -> Picture:

@@ -126,7 +126,7 @@ async def generate(
         headers["Content-Disposition"] = f'attachment; filename="{version.model}.zip"'
         return Response(packed, media_type=ZIP, headers=headers)
     if media_type != JSON:
-        headers |= {"X-Likeness-Seed": generation.header(wanted[0]), "X-Likeness-SHA256": pictures[0].sha256}
+        headers |= {"X-Likeness-Seed": seeds.header(wanted[0]), "X-Likeness-SHA256": pictures[0].sha256}
         return Response(pictures[0].data, media_type=media_type, headers=headers)
     images = [
         generation.image(version, seed, picture, asked=asked, format=format)

@@ -23,10 +23,10 @@ from app.contract.errors import (
     WrongKind,
 )
 from app.contract.registry import Version
-from app.contract.schemas.generate import LARGEST_SIZE, SMALLEST_SIZE, GenerateRequest, PictureFormat
+from app.contract.schemas.generate import LARGEST_SIZE, SMALLEST_SIZE, PictureFormat
 from app.contract.schemas.openai_images import Image, ImagesRequest, ImagesResponse
 from app.dependencies import CatalogPart, FacesPart, InferencePart, Predictor, SettingsPart
-from app.drawing import faces, generation
+from app.drawing import faces, pinned
 from app.drawing.face_cache import Picture
 from app.http import public_address
 from app.openapi import EVENT_STREAM
@@ -81,11 +81,12 @@ async def create_image(
     pictures = [one.picture for one in made]
     if asked.stream:
         return StreamingResponse(_events(pictures, format), media_type="text/event-stream")
-    like = GenerateRequest(truncation=asked.truncation, label=label, size=size, edits=asked.edits)
     base = public_address.base(settings, request)
     data = []
     for seed, picture in zip(wanted, pictures, strict=True):
-        url = base + generation.address(version, seed, asked=like, format=format)
+        url = base + pinned.face(
+            version, seed, format, size=size, truncation=asked.truncation, label=label, edits=asked.edits
+        )
         encoded = base64.b64encode(picture.data).decode()
         data.append(
             Image(

@@ -17,10 +17,9 @@ from app.contract.errors import (
     UnknownVersion,
     WrongKind,
 )
-from app.contract.schemas.generate import GenerateRequest
 from app.contract.schemas.search import FoundSeed, SeedList
 from app.dependencies import CatalogPart, InferencePart, Predictor, SeedSearchPart
-from app.drawing import faces, generation
+from app.drawing import faces, pinned
 from app.drawing.seed_search import Filter
 
 router = APIRouter(tags=["faces"])
@@ -80,11 +79,10 @@ async def find_seeds(
     found = await search.run(
         version, drawing, like=like is not None, count=count, accept=judge, deadline=inference.deadline()
     )
-    asked = GenerateRequest(truncation=truncation, label=label)
     data = [
         FoundSeed(
             seed=one.seed,
-            url=generation.address(version, one.seed, asked=asked, format="png"),
+            url=pinned.face(version, one.seed, "png", truncation=truncation, label=label),
             distance=None if one.distance is None else round(one.distance, 4),
             prediction=one.prediction,
         )
