@@ -87,8 +87,10 @@ def main() -> None:
     seen: dict[tuple[str, str], list[Figures]] = defaultdict(list)
     for number in range(options.rounds):
         for kind, found in files.items():
-            bare[kind].append(workload.bare_classify(found, seconds=options.seconds)[1].per_second)
-        bare["face"].append(workload.bare_face(seconds=options.seconds)[1].per_second)
+            bare[kind].append(
+                workload.bare_classify(found, workload.plain("clothing"), seconds=options.seconds)[1].per_second
+            )
+        bare["face"].append(workload.bare_face(workload.plain("faces"), seconds=options.seconds)[1].per_second)
         for name in names[number % len(names) :] + names[: number % len(names)]:
             with served(name, pythons.get(name, "")) as (url, mark):
                 for scenario in SCENARIOS:

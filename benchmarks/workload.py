@@ -1,7 +1,8 @@
 """What the benchmarks of serving ask for, how they know that an answer is right, and the least that it could cost.
 
 The bare network is the network alone on full batches; the bare pipeline is the same decoding, network and encoding,
-back to back in one process, with nothing in between. Both run on the threads that a worker would have.
+back to back in one process, with nothing in between. Both run on the cores that a worker would have: `plain` as ONNX
+Runtime shares a network between them, which is what the peers run, and `shared` as our worker shares a batch.
 """
 
 import io
@@ -12,13 +13,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
+import onnxruntime
 from PIL import Image
 
 from app.contract import cores
 from app.contract.registry import read_header
 from benchmarks import load
+from benchmarks.peer_servers import pipeline
 from models import checkpoint, images, styles
 from worker.serving.onnx_network import OnnxNetwork
 
@@ -55,10 +59,36 @@ class Bare:
         return self.per_second * max(0.0, 1 - client_cores / cores.available())
 
 
-def network(name: str) -> OnnxNetwork:
-    """A bundled network, on all cores."""
+class Network(Protocol):
+    """What a bundled network is asked for; see `worker.serving.engine.Network`."""
+
+    def logits(self, pixels: np.ndarray) -> np.ndarray:
+        """Of pictures."""
+
+    def pixels(self, styles: np.ndarray) -> np.ndarray:
+        """Of styles."""
+
+
+def shared(name: str) -> Network:
+    """A bundled network whose batches the cores share as in our worker."""
     digest = checkpoint.digest(CHECKPOINTS / f"{name}.safetensors")
     return OnnxNetwork(CHECKPOINTS / f"{name}.onnx", digest=digest, threads=cores.available())
+
+
+def plain(name: str) -> Network:
+    """A bundled network whose layers the cores share, as ONNX Runtime does it by itself."""
+    return _Plain(pipeline.session(name))
+
+
+class _Plain:
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+
+    def logits(self, pixels: np.ndarray) -> np.ndarray:
+        return self._session.run(["logits"], {"pixels": pixels})[0]
+
+    def pixels(self, styles: np.ndarray) -> np.ndarray:
+        return self._session.run(["pixels"], {"styles": styles})[0]
 
 
 def pictures() -> Pictures:
@@ -66,7 +96,7 @@ def pictures() -> Pictures:
     path = CHECKPOINTS / "clothing-gan.safetensors"
     latents = styles.read(path)
     size = int(read_header(path.read_bytes())["input"]["size"])
-    drawn = network("clothing-gan").pixels(np.stack([latents.draw(f"picture-{number}") for number in range(640)]))
+    drawn = shared("clothing-gan").pixels(np.stack([latents.draw(f"picture-{number}") for number in range(640)]))
     files = []
     for pixels in drawn:
         buffer = io.BytesIO()
@@ -86,18 +116,18 @@ def photographs() -> Pictures:
     return Pictures(files, _labels(files))
 
 
-def bare_classify(asked: Pictures, *, seconds: float) -> tuple[Bare, Bare]:
+def bare_classify(asked: Pictures, classifier: Network, *, seconds: float) -> tuple[Bare, Bare]:
     """The bare network, and the bare pipeline for these files."""
-    classifier, files = network("clothing"), itertools.cycle(asked.files)
+    files = itertools.cycle(asked.files)
     decoded = np.stack([decode(asked.files[number % len(asked.files)]) for number in range(BATCH)])
     whole = _measured(lambda: classifier.logits(np.stack([decode(next(files)) for _ in range(BATCH)])), seconds)
     alone = _alone(lambda: classifier.logits(decode(next(files))[None]))
     return _measured(lambda: classifier.logits(decoded), seconds), Bare(whole.per_second, whole.cpu_ms, alone)
 
 
-def bare_face(*, seconds: float) -> tuple[Bare, Bare]:
+def bare_face(generator: Network, *, seconds: float) -> tuple[Bare, Bare]:
     """The bare network, and the bare pipeline to a PNG file."""
-    generator, latents, seeds = network("faces"), styles.read(CHECKPOINTS / "faces.safetensors"), itertools.count()
+    latents, seeds = styles.read(CHECKPOINTS / "faces.safetensors"), itertools.count()
     drawn = np.stack([latents.draw(f"bare-{number}") for number in range(BATCH)])
 
     def draw(count: int) -> None:
@@ -147,7 +177,7 @@ def is_face(_request: load.Request, status: int, body: bytes) -> bool:
 
 
 def _labels(files: list[bytes]) -> list[int]:
-    classifier = network("clothing")
+    classifier = shared("clothing")
     batches = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
     return [
         int(label) for batch in batches for label in classifier.logits(np.stack(list(map(decode, batch)))).argmax(1)

@@ -23,7 +23,7 @@ class Pipeline:
     def __init__(self) -> None:
         header = read_header(CHECKPOINTS / "clothing.safetensors")
         self._labels, self._side = header.labels, header.input["size"]
-        self._classifier, self._generator = _session("clothing"), _session("faces")
+        self._classifier, self._generator = session("clothing"), session("faces")
         self._styles = styles.read(CHECKPOINTS / "faces.safetensors")
 
     def classify(self, files: Sequence[bytes]) -> list[dict[str, Any]]:
@@ -48,7 +48,8 @@ class Pipeline:
         ]
 
 
-def _session(name: str) -> onnxruntime.InferenceSession:
+def session(name: str) -> onnxruntime.InferenceSession:
+    """A bundled network on all cores, which ONNX Runtime shares between them layer by layer."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = len(os.sched_getaffinity(0))
     options.inter_op_num_threads = 1
