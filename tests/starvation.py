@@ -1,5 +1,6 @@
-"""How long threads have waited for a core, so that a test can tell a slow service from a busy machine."""
+"""What it takes to tell a slow service from a busy machine: the time that was waited for a core, and a second try."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -15,3 +16,16 @@ def waited_seconds(whose: int | str = "thread-self") -> float:
         return int(Path(f"/proc/{whose}/schedstat").read_text().split()[1]) / 1e9
     except (OSError, IndexError):
         return 0.0
+
+
+def quickest(measure: Callable[[], float], *, enough: float, tries: int = 3) -> float:
+    """The least of some measurements, of which the first that is below `enough` is the last one.
+
+    A busy machine may spoil one of them; what is slow by itself is slow each time.
+    """
+    least = float("inf")
+    for _ in range(tries):
+        least = min(least, measure())
+        if least < enough:
+            break
+    return least
