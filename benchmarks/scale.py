@@ -31,6 +31,8 @@ from tests.running import running_redis
 
 CLIENTS = 64
 OVERLOAD = 3.0
+GOOD = 0.9  # of the capacity, answered well under overload
+REFUSAL_MS = 50  # within which a refusal should come
 START_SECONDS = 120.0
 
 
@@ -55,14 +57,16 @@ def main() -> None:
         "| api | infer | ready | first face | images/s | p50 | p99 | asked at 3x | good/s | of capacity | good p99 |"
         " refused | refused p50 | refused p99 |\n" + "|---" * 14 + "|"
     )
-    pictures = workload.pictures()
+    pictures, verdicts = workload.pictures(), []
     for apis in options.apis:
         for workers in options.workers:
             with running(apis=apis, workers=workers) as service:
-                _row(service, pictures, apis=apis, workers=workers, seconds=options.seconds)
+                verdicts.append(_row(service, pictures, apis=apis, workers=workers, seconds=options.seconds))
+    print("\n" + "\n".join(verdicts))
 
 
-def _row(service: Service, pictures: workload.Pictures, *, apis: int, workers: int, seconds: float) -> None:
+def _row(service: Service, pictures: workload.Pictures, *, apis: int, workers: int, seconds: float) -> str:
+    """Measure, print a row, and say whether what was refused left enough for what was answered."""
     asked = workload.classifications(pictures)
     load.closed(service.url, asked, clients=CLIENTS, seconds=1.0)
     closed = load.closed(service.url, asked, clients=CLIENTS, seconds=seconds, check=workload.right_label)
@@ -77,6 +81,12 @@ def _row(service: Service, pictures: workload.Pictures, *, apis: int, workers: i
         f" {over.per_second / closed.per_second:.2f} | {over.quantile_ms(0.99):.0f} ms | {refused} |"
         f" {over.refusal_ms(0.5):.1f} ms | {over.refusal_ms(0.99):.1f} ms |",
         flush=True,
+    )
+    kept, refusal_ms = over.per_second / closed.per_second, over.refusal_ms(0.99)
+    return (
+        f"{apis} api, {workers} infer: {kept:.2f} of the capacity was answered well, at least {GOOD} is wanted:"
+        f" {'yes' if kept >= GOOD else 'NO'}. 99 of 100 refusals came within {refusal_ms:.0f} ms, {REFUSAL_MS} is"
+        f" wanted: {'yes' if refusal_ms <= REFUSAL_MS else 'NO' if refused else 'nothing was refused'}."
     )
 
 

@@ -100,8 +100,9 @@ class Bench:
         possible = bare.possible(client_cores=outcome.cpu_seconds / outcome.seconds)
         p50 = outcome.quantile_ms(0.5)
         alone = f"   {p50 - bare.alone_ms:+.1f} ms to the bare pipeline" if clients == 1 and bare.alone_ms else ""
+        called = f"{name}, {clients} client{'s' if clients > 1 else ''}"
         print(
-            f"{name + f', {clients} client{"s" if clients > 1 else ""}':<44}{outcome.per_second:>9.0f} images/s   p50 {p50:6.1f} ms"
+            f"{called:<44}{outcome.per_second:>9.0f} images/s   p50 {p50:6.1f} ms"
             f"   p99 {outcome.quantile_ms(0.99):6.1f} ms   {outcome.per_second / bare.per_second:5.2f} of the bare"
             f" pipeline, {outcome.per_second / limits.shared.per_second:.2f} of it sharing batches,"
             f" {outcome.per_second / possible:.2f} of it on the cores that the clients left{alone}"
