@@ -12,7 +12,7 @@ from app.access.auth import bearer
 from app.access.caller import ANYONE, Caller, act_as
 from app.access.keyring import Keyring
 from app.access.signing import Grant, Pairs
-from app.contract.errors import BadOption, Forbidden
+from app.contract.errors import BadOption, BadSignature, BudgetSpent, Forbidden, LikenessError, Unauthenticated
 
 PARAMETERS: list[dict[str, Any]] = [
     {
@@ -28,6 +28,9 @@ PARAMETERS: list[dict[str, Any]] = [
         ("signature", "HMAC-SHA256 of the address"),
     )
 ]
+
+FAILURES: tuple[type[LikenessError], ...] = (Unauthenticated, Forbidden, BadSignature, BudgetSpent)
+"""What can go wrong for whoever looks at an address that may be signed. A route declares these beside its own."""
 
 
 @dataclass(frozen=True)

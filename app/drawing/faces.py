@@ -7,7 +7,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from app.access.usage import Usage
-from app.contract.errors import BadOption, UnknownLabel
+from app.contract.errors import (
+    BadOption,
+    Busy,
+    DeadlineExceeded,
+    LikenessError,
+    NoWorker,
+    UnknownLabel,
+    UnknownModel,
+    UnknownVersion,
+    WrongKind,
+)
 from app.contract.messages import Drawing
 from app.contract.registry import Version
 from app.contract.schemas.generate import CONTENT_TYPES, PictureFormat
@@ -18,6 +28,18 @@ from app.drawing.portrait import Portrait, Raster
 from app.interactive.codec import Codec
 from app.interactive.flight import SingleFlight
 from app.interactive.inference import Drawn, Inference
+
+FAILURES: tuple[type[LikenessError], ...] = (
+    BadOption,
+    UnknownLabel,
+    WrongKind,
+    UnknownModel,
+    UnknownVersion,
+    Busy,
+    NoWorker,
+    DeadlineExceeded,
+)
+"""What can go wrong whenever something is drawn. A route declares these beside its own."""
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,17 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from app import errors, pages, seeds
-from app.access import signing
+from app.access import signing, viewing
 from app.access.viewing import ViewerPart
-from app.contract.errors import BadOption, InvalidRequest, NotAcceptable, NotFound, Unauthenticated, UnknownModel
+from app.contract.errors import (
+    BadOption,
+    InvalidRequest,
+    NotAcceptable,
+    NotFound,
+    UnknownModel,
+    UnknownVersion,
+    WrongKind,
+)
 from app.contract.schemas.embed import OEmbed
 from app.contract.schemas.generate import SMALLEST_SIZE
 from app.dependencies import CatalogPart, SettingsPart
@@ -57,7 +65,7 @@ async def script() -> Response:
     response_class=Response,
     responses={
         200: {"content": {"text/html": {"schema": {"type": "string"}}}, "description": "The face fills the page."},
-        **errors.declared(Unauthenticated, InvalidRequest, BadOption, UnknownModel),
+        **errors.declared(*viewing.FAILURES, InvalidRequest, BadOption, WrongKind, UnknownModel, UnknownVersion),
     },
 )
 async def frame(
@@ -97,7 +105,9 @@ async def frame(
     operation_id="oembed",
     summary="How to show an address",
     response_model_exclude_none=True,
-    responses=errors.declared(InvalidRequest, BadOption, NotFound, NotAcceptable, UnknownModel),
+    responses=errors.declared(
+        InvalidRequest, BadOption, NotFound, NotAcceptable, WrongKind, UnknownModel, UnknownVersion
+    ),
 )
 async def oembed(
     request: Request,

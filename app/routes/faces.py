@@ -9,24 +9,10 @@ from fastapi.responses import RedirectResponse
 from app import errors, seeds
 from app.access import viewing
 from app.access.viewing import Viewer, ViewerPart
-from app.contract.errors import (
-    BadOption,
-    BadSignature,
-    BudgetSpent,
-    Busy,
-    DeadlineExceeded,
-    Forbidden,
-    InvalidRequest,
-    NoWorker,
-    Unauthenticated,
-    UnknownLabel,
-    UnknownModel,
-    UnknownVersion,
-    WrongKind,
-)
+from app.contract.errors import BadOption, InvalidRequest
 from app.contract.schemas.generate import CONTENT_TYPES, PictureFormat
 from app.dependencies import AddressesPart
-from app.drawing import face_options
+from app.drawing import face_options, faces
 from app.drawing.face_options import FORMATS, FaceOptions
 
 router = APIRouter(prefix="/v1/faces", tags=["faces"])
@@ -42,21 +28,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     },
     302: {"description": "The name `random` leads to a fresh seed."},
     304: {"description": "The client has these bytes already."},
-    **errors.declared(
-        Unauthenticated,
-        Forbidden,
-        BadSignature,
-        BudgetSpent,
-        InvalidRequest,
-        BadOption,
-        UnknownLabel,
-        WrongKind,
-        UnknownModel,
-        UnknownVersion,
-        Busy,
-        NoWorker,
-        DeadlineExceeded,
-    ),
+    **errors.declared(*viewing.FAILURES, InvalidRequest, *faces.FAILURES),
 }
 
 

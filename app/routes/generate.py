@@ -9,19 +9,12 @@ from fastapi import APIRouter, Header, Response
 from app import errors, seeds
 from app.contract.errors import (
     BadOption,
-    Busy,
-    DeadlineExceeded,
     IdempotencyConflict,
     InvalidRequest,
     NotAcceptable,
     NotInstalled,
-    NoWorker,
     TooManyImages,
     Unauthenticated,
-    UnknownLabel,
-    UnknownModel,
-    UnknownVersion,
-    WrongKind,
 )
 from app.contract.messages import INFER_QUEUE, Drawing
 from app.contract.registry import Version
@@ -66,18 +59,11 @@ _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
         **errors.declared(
             Unauthenticated,
             InvalidRequest,
-            BadOption,
             TooManyImages,
-            UnknownLabel,
-            WrongKind,
-            UnknownModel,
-            UnknownVersion,
             NotAcceptable,
             NotInstalled,
             IdempotencyConflict,
-            Busy,
-            NoWorker,
-            DeadlineExceeded,
+            *faces.FAILURES,
         ),
     },
 )

@@ -13,19 +13,13 @@ from app.access.viewing import ViewerPart
 from app.contract.errors import (
     BadOption,
     Busy,
-    DeadlineExceeded,
     IdempotencyConflict,
     InvalidRequest,
     NotAcceptable,
     NotFound,
     NotInstalled,
-    NoWorker,
     Unauthenticated,
     UnknownJob,
-    UnknownLabel,
-    UnknownModel,
-    UnknownVersion,
-    WrongKind,
 )
 from app.contract.messages import INFER_QUEUE
 from app.contract.schemas.animate import AnimateRequest, AnimateResponse, MotionFormat
@@ -60,19 +54,6 @@ _WALK = re.compile(r"/v1/faces/(?P<first>[^/]+)/to/(?P<last>[^/]+)\.(?P<format>w
 _FILES: dict[str, Any] = {
     kind: {"schema": {"type": "string", "format": "binary"}} for kind in motion.CONTENT_TYPES.values()
 }
-_FAILURES = (
-    Unauthenticated,
-    InvalidRequest,
-    BadOption,
-    UnknownLabel,
-    WrongKind,
-    UnknownModel,
-    UnknownVersion,
-    NotInstalled,
-    Busy,
-    NoWorker,
-    DeadlineExceeded,
-)
 
 
 @router.head("/v1/faces/{first:path}/to/{name:path}", include_in_schema=False)
@@ -84,7 +65,7 @@ _FAILURES = (
     responses={
         200: {"content": _FILES, "description": "The walk."},
         304: {"description": "The client has these bytes already."},
-        **errors.declared(*_FAILURES),
+        **errors.declared(*viewing.FAILURES, InvalidRequest, NotInstalled, *faces.FAILURES),
     },
     openapi_extra={"parameters": face_options.parameters(WalkOptions) + viewing.PARAMETERS},
 )
@@ -147,7 +128,9 @@ async def get_walk(
     responses={
         200: {"content": _FILES, "description": "Where the walk is, or the file itself, as `Accept` asks."},
         202: {"model": JobView, "description": "A durable job was made of the request."},
-        **errors.declared(*_FAILURES, NotAcceptable, IdempotencyConflict),
+        **errors.declared(
+            Unauthenticated, InvalidRequest, NotInstalled, NotAcceptable, IdempotencyConflict, *faces.FAILURES
+        ),
     },
 )
 async def animate(

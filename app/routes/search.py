@@ -5,18 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app import errors, seeds
-from app.contract.errors import (
-    BadOption,
-    Busy,
-    DeadlineExceeded,
-    InvalidRequest,
-    NoWorker,
-    Unauthenticated,
-    UnknownLabel,
-    UnknownModel,
-    UnknownVersion,
-    WrongKind,
-)
+from app.contract.errors import BadOption, InvalidRequest, Unauthenticated, UnknownLabel
 from app.contract.schemas.search import FoundSeed, SeedList
 from app.dependencies import CatalogPart, InferencePart, Predictor, SeedSearchPart
 from app.drawing import faces, pinned
@@ -31,18 +20,7 @@ ModelQuery = Annotated[str, Query(max_length=160, examples=["faces"])]
     "/v1/seeds",
     operation_id="findSeeds",
     summary="More like this",
-    responses=errors.declared(
-        Unauthenticated,
-        InvalidRequest,
-        BadOption,
-        UnknownLabel,
-        WrongKind,
-        UnknownModel,
-        UnknownVersion,
-        Busy,
-        NoWorker,
-        DeadlineExceeded,
-    ),
+    responses=errors.declared(Unauthenticated, InvalidRequest, *faces.FAILURES),
 )
 async def find_seeds(
     models: CatalogPart,

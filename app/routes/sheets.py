@@ -8,21 +8,10 @@ from fastapi import APIRouter, Path, Request, Response
 from app import errors
 from app.access import viewing
 from app.access.viewing import ViewerPart
-from app.contract.errors import (
-    BadOption,
-    Busy,
-    DeadlineExceeded,
-    InvalidRequest,
-    NoWorker,
-    Unauthenticated,
-    UnknownLabel,
-    UnknownModel,
-    UnknownVersion,
-    WrongKind,
-)
+from app.contract.errors import BadOption, InvalidRequest
 from app.contract.schemas.generate import CONTENT_TYPES
 from app.dependencies import AddressesPart, CatalogPart, InferencePart, SheetsPart
-from app.drawing import face_options, sheets
+from app.drawing import face_options, faces, sheets
 from app.drawing.addresses import kept
 from app.drawing.face_options import FORMATS, SheetOptions
 from app.interactive import catalog
@@ -44,18 +33,7 @@ _FILES: dict[str, Any] = {kind: {"schema": {"type": "string", "format": "binary"
             "description": "The sheet, or its atlas.",
         },
         304: {"description": "The client has these bytes already."},
-        **errors.declared(
-            Unauthenticated,
-            InvalidRequest,
-            BadOption,
-            UnknownLabel,
-            WrongKind,
-            UnknownModel,
-            UnknownVersion,
-            Busy,
-            NoWorker,
-            DeadlineExceeded,
-        ),
+        **errors.declared(*viewing.FAILURES, InvalidRequest, *faces.FAILURES),
     },
     openapi_extra={"parameters": face_options.parameters(SheetOptions) + viewing.PARAMETERS},
 )
