@@ -35,7 +35,9 @@ class InferRequest(Lenient):
 
     id: str | None = Field(None, max_length=200)
     parameters: dict[str, Any] = Field(default_factory=dict)
-    inputs: list[InputTensor] = Field(max_length=8)
+    inputs: list[InputTensor] = Field(
+        max_length=8, examples=[[{"name": "seeds", "datatype": "BYTES", "shape": [1], "data": ["ada"]}]]
+    )
     outputs: list[RequestedOutput] | None = Field(None, max_length=8)
 
 

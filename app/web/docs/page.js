@@ -1,15 +1,16 @@
 // Draws the HTTP interface from /openapi.json, with a command to try for each address.
 
-import { ask } from "../shell/service.js";
+import { byId, h } from "../shell/element.js";
+import { askJson } from "../shell/service.js";
 import "../shell/shell.js";
+import { command } from "./command.js";
 
-const $ = (id) => document.getElementById(id);
-const document_ = await (await ask("/openapi.json")).json();
+const described = await askJson("/openapi.json");
 
-$("about").append(`Version ${document_.info.version}. `, ...prose(document_.info.description));
+byId("about").append(`Version ${described.info.version}. `, ...prose(described.info.description));
 
 const groups = new Map();
-for (const [path, operations] of Object.entries(document_.paths)) {
+for (const [path, operations] of Object.entries(described.paths)) {
   for (const [method, operation] of Object.entries(operations)) {
     const tag = operation.tags?.[0] ?? "other";
     if (!groups.has(tag)) groups.set(tag, []);
@@ -17,35 +18,33 @@ for (const [path, operations] of Object.entries(document_.paths)) {
   }
 }
 for (const [tag, operations] of groups) {
-  $("contents").append(make("h2", {}, tag), ...operations.map(link));
-  $("operations").append(...operations.map(section));
+  byId("contents").append(h("h2", {}, tag), ...operations.map(link));
+  byId("operations").append(...operations.map(section));
 }
-if (location.hash) document.querySelector(CSS.escape(location.hash).replace("\\#", "#"))?.scrollIntoView();
+byId(location.hash.slice(1))?.scrollIntoView();
 
 function link({ operationId, summary }) {
-  return make("a", { href: `#${operationId}` }, summary);
+  return h("a", { href: `#${operationId}` }, summary);
 }
 
 function section(operation) {
   const { operationId, summary, description, method, path } = operation;
-  return make(
-    "section", { className: "operation", id: operationId },
-    make("h2", {}, summary),
-    make("p", { className: "address" }, make("span", { className: "method" }, method), make("span", {}, path)),
-    make("p", {}, ...prose(description)),
-    ...described("Parameters", parameters(operation)),
-    ...described("Body", body(operation)),
-    ...described("Answers", Object.entries(operation.responses).map(([status, it]) => [status, it.description])),
-    make("h3", {}, "Try it"),
-    make("pre", { tabIndex: 0 }, make("code", {}, command(operation))),
+  return h(
+    "section", { class: "operation", id: operationId },
+    h("h2", {}, summary),
+    h("p", { class: "address" }, h("span", { class: "method" }, method), h("span", {}, path)),
+    h("p", {}, prose(description)),
+    part("Parameters", parameters(operation)),
+    part("Body", body(operation)),
+    part("Answers", Object.entries(operation.responses).map(([status, it]) => [status, it.description])),
+    h("h3", {}, "Try it"),
+    h("pre", { tabindex: 0 }, h("code", {}, command(operation, resolve))),
   );
 }
 
-function described(title, rows) {
+function part(title, rows) {
   if (!rows.length) return [];
-  const list = make("dl");
-  for (const [name, text] of rows) list.append(make("dt", {}, name), make("dd", {}, ...prose(text)));
-  return [make("h3", {}, title), list];
+  return [h("h3", {}, title), h("dl", {}, rows.map(([name, text]) => [h("dt", {}, name), h("dd", {}, prose(text))]))];
 }
 
 function parameters({ parameters: found = [] }) {
@@ -76,33 +75,10 @@ function type(schema = {}) {
 }
 
 function resolve(schema) {
-  return schema?.$ref ? document_.components.schemas[schema.$ref.split("/").pop()] : schema;
-}
-
-function command({ method, path, requestBody, parameters: found = [] }) {
-  const filled = path.replace(/\{(\w+)(:\w+)?\}/g, (_, name) => {
-    const one = found.find((parameter) => parameter.name === name);
-    return one?.schema?.examples?.[0] ?? one?.example ?? name;
-  });
-  const address = location.origin + filled;
-  const kinds = Object.keys(requestBody?.content ?? {});
-  if (kinds.includes("multipart/form-data")) return `curl ${address} -F image=@picture.png`;
-  if (kinds.includes("application/json")) {
-    const properties = resolve(requestBody.content["application/json"].schema)?.properties ?? {};
-    const needed = Object.entries(properties).filter(([, field]) => field.examples || resolve(field)?.examples);
-    const example = Object.fromEntries(needed.slice(0, 2).map(([name, field]) => [name, (field.examples ?? resolve(field).examples)[0]]));
-    return `curl ${address} -H 'Content-Type: application/json' -d '${JSON.stringify(example)}'`;
-  }
-  return method === "GET" ? `curl ${/\.png$/.test(filled) ? "-O " : ""}${address}` : `curl -X ${method} ${address}`;
+  return schema?.$ref ? described.components.schemas[schema.$ref.split("/").pop()] : schema;
 }
 
 /** Text in which `backticks` mark code. */
 function prose(text = "") {
-  return text.split("`").map((part, at) => (at % 2 ? make("code", {}, part) : part));
-}
-
-function make(name, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(name), properties);
-  element.append(...children);
-  return element;
+  return text.split("`").map((part, at) => (at % 2 ? h("code", {}, part) : part));
 }

@@ -1,5 +1,8 @@
 """The page of the HTTP interface."""
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, Page, expect
@@ -15,6 +18,25 @@ def test_the_interface_is_drawn_from_its_own_description(page: Page, client: Tes
     described = sum(len(operations) for operations in client.get("/openapi.json").json()["paths"].values())
     expect(page.locator(".operation")).to_have_count(described)
     expect(page.locator("#generate")).to_contain_text("curl http://127.0.0.1")
+
+
+def test_a_command_that_is_shown_has_what_the_service_needs(page: Page) -> None:
+    page.goto("/docs")
+    shown = {
+        "createDataset": "-F file=@FILE",
+        "importModel": "-F file=@FILE -F name=name",
+        "createTrainingJob": '"model":"my-model"',
+        "putAlias": "curl -X PUT",
+    }
+    for operation, part in shown.items():
+        expect(page.locator(f"#{operation} pre")).to_contain_text(part)
+
+
+def test_commands_that_are_shown_work(page: Page, tmp_path: Path) -> None:
+    page.goto("/docs")
+    for operation in ("generate", "infer", "animate", "createImage", "getSheet", "getFace"):
+        command = page.locator(f"#{operation} pre").inner_text()
+        subprocess.run(["bash", "-c", f"{command} --fail --silent --show-error"], cwd=tmp_path, check=True)
 
 
 @pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
