@@ -222,7 +222,12 @@ def withdraw(session: Session, *, model: str, digest: str) -> bool:
     session.flush()
     if session.scalar(sa.select(sa.func.count()).select_from(VersionRow).where(VersionRow.model == model)) == 0:
         session.execute(sa.delete(ModelRow).where(ModelRow.name == model))
-    return session.scalar(sa.select(sa.func.count()).select_from(VersionRow).where(VersionRow.digest == digest)) == 0
+    return not is_published(session, digest)
+
+
+def is_published(session: Session, digest: str) -> bool:
+    """Whether some version, of whichever model, has these bytes."""
+    return session.scalar(sa.select(VersionRow.digest).where(VersionRow.digest == digest).limit(1)) is not None
 
 
 def register_bundled(database: Database, store: Store, folder: Path) -> list[Version]:

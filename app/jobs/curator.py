@@ -68,14 +68,12 @@ class Curator:
             with contextlib.suppress(UnknownModel):
                 self._own(name, caller)
         candidate = await asyncio.to_thread(self._candidate, name, file)
-        known = await asyncio.to_thread(self._known, candidate.digest)
         try:
             await asyncio.to_thread(self._store.put, checkpoint_path(candidate.digest), file)
             await self._try(candidate)
             version = await asyncio.to_thread(self._publish, name, file, card, caller)
         except BaseException:
-            if not known:
-                await asyncio.shield(asyncio.to_thread(self._store.delete, checkpoint_path(candidate.digest)))
+            await asyncio.shield(asyncio.to_thread(self._discard, candidate.digest))
             raise
         await self._changed(name)
         return version
@@ -151,8 +149,11 @@ class Curator:
             created_at=now(),
         )
 
-    def _known(self, digest: str) -> bool:
-        return self._store.exists(checkpoint_path(digest))
+    def _discard(self, digest: str) -> None:
+        """Remove the bytes of an import that failed, unless they have become a version's by another one."""
+        with self._database.session() as session:
+            if not registry.is_published(session, digest):
+                self._store.delete(checkpoint_path(digest))
 
     def _publish(self, name: str, file: Path, card: str, caller: Caller) -> Version:
         with self._database.session() as session:

@@ -111,6 +111,14 @@ def test_what_is_no_checkpoint_is_refused_and_leaves_nothing(
     assert Store(settings.store).list("checkpoints") == before
 
 
+def test_an_import_that_fails_leaves_the_bytes_that_a_version_has(client: TestClient, settings: Settings) -> None:
+    data = checkpoint("x")
+    send(client, data, name="mine")
+    (version,) = versions(client, "mine")
+    assert send(client, data, name="faces").status_code == 422  # type: ignore[attr-defined]
+    assert Store(settings.store).get(checkpoint_path(version.removeprefix("sha256:"))) == data
+
+
 def test_a_checkpoint_that_workers_cannot_use_is_not_promoted(
     client: TestClient, database: Database, settings: Settings
 ) -> None:
