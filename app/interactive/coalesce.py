@@ -178,17 +178,22 @@ class Coalescer(Generic[L, I, R]):
         self.batches_sent += 1
         self.images_sent += len(items)
         sent = asyncio.get_running_loop().time()
+        answer = None
         try:
             with tracing.joined("batch", [part.request.trace for part in parts], attributes={"images": len(items)}):
                 answer = await self._send(key, items, max(part.request.deadline for part in parts))
         except Exception as error:  # whatever it is, those who wait must learn of it
             for part in parts:
                 part.request.fail(error)
-        else:
-            self._share(parts, answer, sent)
         finally:
             lane.out -= 1
-            self._schedule(key, lane)
+            if answer is None:
+                self._schedule(key, lane)  # when what is left of the failed requests has gone
+            else:
+                # Before this batch is shared out: a worker may be waiting, and writing the answers takes as long as
+                # computing half of them.
+                self._pump(key, lane)
+                self._share(parts, answer, sent)
             self._forget(key, lane)
 
     def _share(self, parts: Sequence[_Part[I, R]], answer: Answer[R], sent: float) -> None:

@@ -81,6 +81,25 @@ async def test_as_many_batches_are_out_as_may_be() -> None:
     assert len(worker.batches) == 5
 
 
+async def test_the_next_batch_leaves_before_the_last_one_is_answered() -> None:
+    worker = Worker()
+    shared = coalescer(worker)
+    batches_at_answer = []
+
+    async def ask(item: int) -> None:
+        await shared.run("lane", [item], deadline=LONG)
+        batches_at_answer.append(len(worker.batches))
+
+    first = asyncio.create_task(ask(0))
+    await settle()
+    second = asyncio.create_task(ask(1))
+    await settle()
+    assert worker.batches == [[0]]
+    worker.go.set()
+    await asyncio.gather(first, second)
+    assert batches_at_answer == [2, 2]
+
+
 async def test_a_request_larger_than_a_batch_is_split_and_put_together_again() -> None:
     worker = Worker()
     worker.go.set()
