@@ -74,6 +74,9 @@ STATUS: dict[type[errors.LikenessError], int] = {
 
 MEDIA_TYPE = "application/problem+json"
 
+_WORDS = {"extra_forbidden": "is not known here", "missing": "is missing"}
+"""What is said instead of pydantic's words for a kind of fault."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -81,10 +84,7 @@ class InvalidFields(errors.InvalidRequest):
     """The request is not valid, and `fields` says where."""
 
     def __init__(self, found: Sequence[Mapping[str, Any]]) -> None:
-        self.fields = [
-            FieldError(loc=_location(error["loc"]), msg=str(error["msg"]).removeprefix("Value error, "))
-            for error in found
-        ]
+        self.fields = [FieldError(loc=_location(error["loc"]), msg=_said(error)) for error in found]
         first = self.fields[0]
         where = ".".join(str(part) for part in first.loc)
         super().__init__(reason=f"{where}: {first.msg}")
@@ -93,7 +93,7 @@ class InvalidFields(errors.InvalidRequest):
     def of(cls, error: pydantic.ValidationError, *prefix: str) -> "InvalidFields":
         """The fields that pydantic refused, each location beginning with `prefix`."""
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        return cls([{"loc": (*prefix, *entry["loc"]), "msg": entry["msg"]} for entry in found])
+        return cls([{**entry, "loc": (*prefix, *entry["loc"])} for entry in found])
 
 
 def status(error: errors.LikenessError) -> int:
@@ -197,6 +197,10 @@ def _fields(error: errors.LikenessError) -> list[FieldError] | None:
     if isinstance(position := error.facts.get("position"), int):
         return [FieldError(loc=["body", "images", position], msg=error.detail)]
     return None
+
+
+def _said(error: Mapping[str, Any]) -> str:
+    return _WORDS.get(error.get("type", ""), str(error["msg"]).removeprefix("Value error, "))
 
 
 def _location(parts: Sequence[Any]) -> list[str | int]:

@@ -40,10 +40,12 @@ def test_a_problem_has_the_members_of_the_rfc() -> None:
 
 def test_fields_are_named() -> None:
     with pytest.raises(pydantic.ValidationError) as refusal:
-        GenerateRequest.model_validate({"size": 5, "count": True})
+        GenerateRequest.model_validate({"size": 5, "count": True, "colour": "red"})
     problem = errors.problem(errors.InvalidFields.of(refusal.value, "body"))
     assert problem.errors is not None
-    assert {tuple(field.loc) for field in problem.errors} == {("body", "size"), ("body", "count")}
+    said = {tuple(field.loc): field.msg for field in problem.errors}
+    assert said.keys() == {("body", "size"), ("body", "count"), ("body", "colour")}
+    assert said["body", "colour"] == "is not known here"
 
 
 def test_what_nobody_expected_is_told_without_its_inside(caplog: pytest.LogCaptureFixture) -> None:
