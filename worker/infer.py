@@ -73,11 +73,11 @@ def _serve(
     client = redis_client.connect(settings.redis)
     turns = threading.Lock()
     inference = Inference(client, loaded=loaded, reporter=reporter, turns=turns)
-    batch_jobs = BatchJobs(store, loaded=loaded, turns=turns, slice_images=settings.max_batch_images)
+    batch_jobs = BatchJobs(store, loaded=loaded, turns=turns, slice_images=settings.max_batch_images, reporter=reporter)
     kinds = batch_jobs.kinds()
     runner = Runner(
         database,
-        client,
+        redis_client.waking(settings.redis),
         worker=f"{name}/{reporter.boot[:8]}",
         kinds=kinds,
         lease_seconds=settings.lease_seconds,

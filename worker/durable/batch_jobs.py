@@ -19,6 +19,7 @@ from app.contract.messages import Drawing, Reply, pack
 from app.contract.store import Store
 from models import images
 from worker.durable.runner import Kind, Work
+from worker.reporter import Reporter
 from worker.serving.inference import pictures
 from worker.serving.loaded import Loaded
 
@@ -31,13 +32,17 @@ class BatchJobs:
     Args:
         turns: held while a network runs, so that interactive batches come in between.
         slice_images: pictures of one turn.
+        reporter: told of each slice, which is as much a batch as one that somebody waits for.
     """
 
-    def __init__(self, store: Store, *, loaded: Loaded, turns: threading.Lock, slice_images: int) -> None:
+    def __init__(
+        self, store: Store, *, loaded: Loaded, turns: threading.Lock, slice_images: int, reporter: Reporter
+    ) -> None:
         self._store = store
         self._loaded = loaded
         self._turns = turns
         self._slice_images = slice_images
+        self._reporter = reporter
 
     def kinds(self) -> dict[str, Kind]:
         """What a worker with this can do."""
@@ -91,7 +96,9 @@ class BatchJobs:
             clock = time.perf_counter()
             end = min(start + self._slice_images, total)
             run(start, end)
-            spent += 1000 * (time.perf_counter() - clock)
+            seconds = time.perf_counter() - clock
+            self._reporter.count(images=end - start, seconds=seconds)
+            spent += 1000 * seconds
             progress = {"images": end, "of": total}
             work.say("progress", progress, progress={**progress, "compute_ms": round(spent, 3)})
         return round(spent, 3)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import redis
 
 from app.contract import events, jobs, leases, messages
 from app.contract.database import Database
@@ -17,6 +18,7 @@ from models import images
 from tests.worker import running, tiny
 from worker.durable.batch_jobs import BatchJobs
 from worker.durable.runner import Stopped, Work
+from worker.reporter import Reporter
 from worker.serving.checkpoints import Checkpoints
 from worker.serving.loaded import Loaded
 from worker.serving.loader import Loader
@@ -55,8 +57,14 @@ def loaded(store, tmp_path) -> Loaded:
 
 
 @pytest.fixture
-def batch_jobs(store, loaded) -> BatchJobs:
-    return BatchJobs(store, loaded=loaded, turns=threading.Lock(), slice_images=2)
+def reporter(redis_url) -> Iterator[Reporter]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield Reporter(client, name="batch", queue="infer", device="cpu", engine="onnx", loaded=tuple)
+
+
+@pytest.fixture
+def batch_jobs(store, loaded, reporter) -> BatchJobs:
+    return BatchJobs(store, loaded=loaded, turns=threading.Lock(), slice_images=2, reporter=reporter)
 
 
 @pytest.fixture
@@ -81,7 +89,7 @@ def drawing_request(versions, count: int, **options) -> dict:
     return {"model": f"faces@sha256:{digest}", "digest": digest, "drawings": drawings, "format": "png", **options}
 
 
-def test_drawings_are_stored_encoded_with_what_is_said_of_them(batch_jobs, store, loaded, database, versions):
+def test_drawings_are_stored_encoded_with_what_is_said_of_them(batch_jobs, store, loaded, database, versions, reporter):
     metadata = [{"Seed": str(number)} for number in range(5)]
     job, log = claimed(database, "generate", drawing_request(versions, 5, size=32, metadata=metadata)), Log()
     output = batch_jobs.generate(Work(job, stopping=log.stopping, append=log.append))
@@ -90,6 +98,9 @@ def test_drawings_are_stored_encoded_with_what_is_said_of_them(batch_jobs, store
         "seed": "3", "name": "3.png", "content_type": "image/png", "width": 32, "height": 32, "sha256": "",
     }  # fmt: skip
     assert log.said == [{"images": 2, "of": 5}, {"images": 4, "of": 5}, {"images": 5, "of": 5}]
+    told = reporter.report()
+    assert (told.batches, told.images) == (3, 5)
+    assert told.busy_seconds > 0
     alone = loaded.engine(versions.generator).generate([messages.Drawing(seed="3")])[0]
     wanted = images.encode(
         alone.tobytes(), width=16, height=16, channels=3, format="png", size=32, metadata=metadata[3]
