@@ -264,4 +264,4 @@ def refuse_unsafe(settings: Settings, database: Database) -> None:
             "a long random text, or LIKENESS_HOST to 127.0.0.1."
         )
     if not database.suffices():
-        raise StartRefused("The database has not the schema of this version: run `likeness migrate` first.")
+        raise StartRefused("The database has not the schema of this version: run `likeness prepare` first.")

@@ -27,6 +27,15 @@ def test_every_command_that_is_shown_exists(page: Path) -> None:
     assert shown <= known
 
 
+def test_every_command_that_a_message_names_exists() -> None:
+    known = set(typer.main.get_command(application).commands)  # type: ignore[attr-defined]
+    sources = [*(ROOT / "app").rglob("*.py"), *(ROOT / "worker").rglob("*.py"), *(ROOT / "app" / "web").rglob("*.js")]
+    named = {
+        name for source in sources for name in re.findall(r"[`“]likeness ([a-z-]+)", source.read_text(encoding="utf-8"))
+    }
+    assert {"up", "prepare", "worker"} <= named <= known
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_make_target_that_is_named_exists(page: Path) -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))

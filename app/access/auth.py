@@ -1,6 +1,6 @@
 """Who may ask for what: a key with the right scope, or, when no key is configured, this machine alone."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
 from fastapi import Request, Security
@@ -19,7 +19,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 bearer = HTTPBearer(auto_error=False, description="A key; not needed while none is configured.")
 
 
-def requires(scope: KeyScope):  # type: ignore[no-untyped-def]
+def requires(scope: KeyScope) -> Callable[..., Awaitable[Caller]]:
     """A dependency that yields the `Caller`, or refuses with `Unauthenticated` or `Forbidden`."""
 
     async def caller(

@@ -1,15 +1,12 @@
 """`likeness classify`: what the pictures in some files show."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from app.cli import client, failure, progress
+from app.cli import client, failure, output, progress
 
 IMAGES_PER_REQUEST = 16
 BYTES_PER_REQUEST = 8_000_000  # below what a service takes in one body
@@ -19,19 +16,16 @@ def classify(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE...")],
     model: Annotated[str | None, typer.Option(help="Classifier, as `name` or `name@sha256:...`.")] = None,
     top_k: Annotated[int, typer.Option(min=1, help="Labels told per picture.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: output.AsJson = False,
 ) -> None:
     """Name what each picture shows, with a probability. A file that is no picture fails alone."""
     results: list[dict[str, Any]] = []
-    try:
-        with client.Client() as service, progress.bar("classifying", total=len(files), quiet=as_json) as bar:
-            for some in _requests(files):
-                results += _classify(service, some, model=model, top_k=top_k)
-                bar.advance(len(some))
-    except client.ServiceError as error:
-        failure.fail(str(error))
+    with client.service() as service, progress.bar("classifying", total=len(files), quiet=as_json) as bar:
+        for some in _requests(files):
+            results += _classify(service, some, model=model, top_k=top_k)
+            bar.advance(len(some))
     if as_json:
-        print(json.dumps(results, ensure_ascii=False, indent=2))
+        output.document(results)
     else:
         _print(results)
     if any("error" in result for result in results):
@@ -69,10 +63,10 @@ def _classify(service: client.Client, files: list[Path], *, model: str | None, t
 
 
 def _print(results: list[dict[str, Any]]) -> None:
-    table = Table("file", "label", "probability", box=None, pad_edge=False)
+    rows = []
     for result in results:
         if "error" in result:
-            table.add_row(result["file"], f"[red]{result['error']}[/red]", "")
+            rows.append((result["file"], f"[red]{result['error']}[/red]", ""))
         for position, prediction in enumerate(result.get("predictions", ())):
-            table.add_row("" if position else result["file"], prediction["label"], f"{prediction['probability']:.1%}")
-    Console().print(table)
+            rows.append(("" if position else result["file"], prediction["label"], f"{prediction['probability']:.1%}"))
+    output.table(("file", "label", "probability"), rows)

@@ -10,6 +10,8 @@ from typing import Any, BinaryIO, Self
 
 import httpx
 
+from app.cli import failure
+
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 60.0
 
@@ -142,6 +144,16 @@ class Client:
                 f"No Likeness service answers at {self.url} ({error}). Start one with `likeness up`, or set "
                 "LIKENESS_URL to where it runs."
             ) from None
+
+
+@contextlib.contextmanager
+def service() -> Iterator[Client]:
+    """The service, for as long as a command uses it. What it refuses ends the command, in its own words."""
+    try:
+        with Client() as found:
+            yield found
+    except ServiceError as error:
+        failure.fail(str(error))
 
 
 class _Told(io.RawIOBase):

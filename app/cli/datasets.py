@@ -4,7 +4,6 @@ likeness datasets add clothes.zip
 likeness datasets add photos/ --name photos
 """
 
-import json
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -15,13 +14,10 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from app.cli import client, failure, following, progress
+from app.cli import client, failure, following, output, progress
 
 application = typer.Typer(help="Upload pictures to train on, list and remove them.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @application.command()
@@ -32,16 +28,13 @@ def add(
     ],
     name: Annotated[str | None, typer.Option(help="What it is called; the file's name by default.")] = None,
     classes: Annotated[str | None, typer.Option(help="IDX files: names of the labels, with commas.")] = None,
-    as_json: AsJson = False,
+    as_json: output.AsJson = False,
 ) -> None:
     """Upload pictures, and wait until they have been looked through."""
-    try:
-        with client.Client() as service:
-            found = upload(service, paths, name=name, classes=classes, quiet=as_json)
-    except client.ServiceError as error:
-        failure.fail(str(error))
+    with client.service() as service:
+        found = upload(service, paths, name=name, classes=classes, quiet=as_json)
     if as_json:
-        print(json.dumps(found, ensure_ascii=False, indent=2))
+        output.document(found)
     else:
         tell(found)
     if found["status"] != "ready":
@@ -49,28 +42,31 @@ def add(
 
 
 @application.command("list")
-def list_datasets(as_json: AsJson = False) -> None:
+def list_datasets(as_json: output.AsJson = False) -> None:
     """List the newest data sets."""
-    answer = _ask("get", "/v1/datasets")
+    with client.service() as service:
+        answer = service.get("/v1/datasets")
     if as_json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        output.document(answer)
         return
-    table = Table("data set", "name", "status", "pictures", "classes", box=None, pad_edge=False)
-    for row in answer["data"]:
-        table.add_row(row["id"], row["name"], row["status"], str(row["images"]), str(len(row["classes"])))
-    Console().print(table)
+    rows = [
+        (row["id"], row["name"], row["status"], str(row["images"]), str(len(row["classes"]))) for row in answer["data"]
+    ]
+    output.table(("data set", "name", "status", "pictures", "classes"), rows)
 
 
 @application.command()
 def show(dataset: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Tell everything about one data set, as JSON."""
-    Console().print_json(data=_ask("get", f"/v1/datasets/{quote(dataset, safe='')}"))
+    with client.service() as service:
+        Console().print_json(data=service.get(f"/v1/datasets/{quote(dataset, safe='')}"))
 
 
 @application.command()
 def remove(dataset: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Remove a data set and its pictures."""
-    _ask("delete", f"/v1/datasets/{quote(dataset, safe='')}")
+    with client.service() as service:
+        service.delete(f"/v1/datasets/{quote(dataset, safe='')}")
     print(f"{dataset} is removed.")
 
 
@@ -128,11 +124,3 @@ def _as_files(paths: Sequence[Path]) -> Iterator[Sequence[Path]]:
                 if file.is_file() and not file.is_symlink():
                     archive.write(file, file.relative_to(folder).as_posix())
         yield [packed]
-
-
-def _ask(method: str, path: str) -> Any:
-    try:
-        with client.Client() as service:
-            return getattr(service, method)(path)
-    except client.ServiceError as error:
-        failure.fail(str(error))

@@ -2,14 +2,13 @@
 
 import base64
 import hashlib
-import json
 import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from app.cli import client, failure, progress
+from app.cli import client, failure, output, progress
 
 IMAGES_PER_REQUEST = 16  # small enough for the bar to move, large enough to fill a batch
 SUFFIXES = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
@@ -17,14 +16,14 @@ SUFFIXES = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
 
 def generate(
     seeds: Annotated[list[str] | None, typer.Argument(metavar="SEED...", help="Any text or number.")] = None,
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder, made when missing.")] = Path(),
+    folder: Annotated[Path, typer.Option("-o", "--output", help="Folder, made when missing.")] = Path(),
     count: Annotated[int | None, typer.Option(min=1, help="Draw this many new seeds instead.")] = None,
     model: Annotated[str | None, typer.Option(help="Generator, as `name` or `name@sha256:...`.")] = None,
     label: Annotated[str | None, typer.Option(help="Class to draw, for a generator that has classes.")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels per side.")] = None,
     truncation: Annotated[float | None, typer.Option(help="1 is full variety, less is safer.")] = None,
     format: Annotated[str, typer.Option(help="png, jpeg, webp or avif.")] = "png",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: output.AsJson = False,
 ) -> None:
     """Draw the picture of every SEED. The same seed and model give the same picture anywhere."""
     if bool(seeds) == (count is not None):
@@ -35,18 +34,19 @@ def generate(
     asked = _seeds(seeds) if seeds else _counts(count or 0)
     written = []
     try:
-        with client.Client() as service, progress.bar("drawing", total=count or len(seeds or ()), quiet=as_json) as bar:
+        with (
+            client.service() as service,
+            progress.bar("drawing", total=count or len(seeds or ()), quiet=as_json) as bar,
+        ):
             for part in asked:
                 answer = service.post("/v1/generate", {**options, **part, "response": "base64"})
                 for image in answer["images"]:
-                    written.append({"model": answer["model"]} | _write(image, folder=output, format=format))
+                    written.append({"model": answer["model"]} | _write(image, folder=folder, format=format))
                     bar.advance()
-    except client.ServiceError as error:
-        failure.fail(str(error))
     except OSError as error:
         failure.fail(f"The picture cannot be written: {error}.")
     if as_json:
-        print(json.dumps(written, ensure_ascii=False, indent=2))
+        output.document(written)
     else:
         for picture in written:
             print(picture["file"])

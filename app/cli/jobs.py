@@ -5,7 +5,6 @@ likeness jobs job_0123 --wait
 likeness jobs job_0123 pause
 """
 
-import json
 import time
 from enum import StrEnum
 from typing import Annotated, Any
@@ -13,9 +12,8 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from app.cli import client, failure, following, progress
+from app.cli import client, failure, following, output, progress
 from app.contract import training
 from app.contract.states import JobState
 
@@ -36,21 +34,18 @@ def jobs(
         Action | None, typer.Argument(help="What to ask of it. Only trainings can be paused and resumed.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Follow the job to its end; exit code 1 if it fails.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: output.AsJson = False,
 ) -> None:
     """List the newest jobs, tell about one, or cancel, pause or resume it."""
     if wait and job is None:
         failure.fail("--wait follows one job: name it.", code=failure.USAGE)
-    try:
-        with client.Client() as service:
-            if job is None:
-                answer = service.get("/v1/jobs")
-            else:
-                answer = _one(service, job, action, wait=wait, quiet=as_json)
-    except client.ServiceError as error:
-        failure.fail(str(error))
+    with client.service() as service:
+        if job is None:
+            answer = service.get("/v1/jobs")
+        else:
+            answer = _one(service, job, action, wait=wait, quiet=as_json)
     if as_json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        output.document(answer)
     elif job is None:
         _print(answer["data"])
     elif action is not None and not wait:
@@ -103,7 +98,7 @@ def _follow(service: client.Client, path: str, *, quiet: bool) -> Any:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    table = Table("job", "kind", "status", "created", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(row["id"], str(row.get("kind", "")), row["status"], str(row.get("created_at", "")))
-    Console().print(table)
+    output.table(
+        ("job", "kind", "status", "created"),
+        [(row["id"], row["kind"], row["status"], row["created_at"]) for row in rows],
+    )

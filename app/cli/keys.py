@@ -5,21 +5,17 @@
 A secret is printed once, when it is made.
 """
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from app.cli import client, failure
+from app.cli import client, output
 
 application = typer.Typer(help="Make, list, rotate and revoke keys, with an administrator's key.", no_args_is_help=True)
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="As `likeness keys list` shows it.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @application.command()
@@ -30,26 +26,28 @@ def create(
     shares: Annotated[
         str | None, typer.Option(metavar="ID", help="A key whose jobs, data sets and models this one sees, too.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: output.AsJson = False,
 ) -> None:
     """Make a key and print its secret."""
     expires_at = None if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat()
     body = {"name": name, "scopes": scope, "expires_at": expires_at, "shares": shares}
-    _print_secret(_ask("post", "/v1/keys", body), as_json=as_json)
+    with client.service() as service:
+        _print_secret(service.post("/v1/keys", body), as_json=as_json)
 
 
 @application.command("list")
-def list_keys(as_json: AsJson = False) -> None:
+def list_keys(as_json: output.AsJson = False) -> None:
     """List the newest hundred keys, without their secrets."""
-    answer = _ask("get", "/v1/keys?limit=100")
+    with client.service() as service:
+        answer = service.get("/v1/keys", limit=100)
     if as_json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        output.document(answer)
         return
-    table = Table("key", "name", "scopes", "status", "expires", "last used", box=None, pad_edge=False)
+    rows = []
     for row in answer["data"]:
         moments = (row["expires_at"] or "never", row["last_used_at"] or "never")
-        table.add_row(row["id"], row["name"], " ".join(row["scopes"]), row["status"], *(at[:16] for at in moments))
-    Console().print(table)
+        rows.append((row["id"], row["name"], " ".join(row["scopes"]), row["status"], *(at[:16] for at in moments)))
+    output.table(("key", "name", "scopes", "status", "expires", "last used"), rows)
 
 
 @application.command()
@@ -58,32 +56,29 @@ def rotate(
     grace_hours: Annotated[
         float, typer.Option(min=0, max=720, help="How long the secret before goes on to work.")
     ] = 24,
-    as_json: AsJson = False,
+    as_json: output.AsJson = False,
 ) -> None:
     """Give a key a new secret and print it."""
     body = {"grace_seconds": round(3600 * grace_hours)}
-    _print_secret(_ask("post", f"/v1/keys/{quote(key, safe='')}/rotate", body), as_json=as_json)
+    with client.service() as service:
+        _print_secret(service.post(f"/v1/keys/{quote(key, safe='')}/rotate", body), as_json=as_json)
 
 
 @application.command()
-def revoke(key: KeyId, as_json: AsJson = False) -> None:
+def revoke(key: KeyId, as_json: output.AsJson = False) -> None:
     """End a key for good. What it made stays."""
-    answer = _ask("delete", f"/v1/keys/{quote(key, safe='')}")
-    print(json.dumps(answer, ensure_ascii=False, indent=2) if as_json else f"{answer['id']} is revoked.")
-
-
-def _ask(method: str, path: str, *body: dict[str, Any]) -> Any:
-    try:
-        with client.Client() as service:
-            return getattr(service, method)(path, *body)
-    except client.ServiceError as error:
-        failure.fail(str(error))
+    with client.service() as service:
+        answer = service.delete(f"/v1/keys/{quote(key, safe='')}")
+    if as_json:
+        output.document(answer)
+    else:
+        print(f"{answer['id']} is revoked.")
 
 
 def _print_secret(key: dict[str, Any], *, as_json: bool) -> None:
     """The secret alone on standard output, so that a script can take it; what it is on standard error."""
     if as_json:
-        print(json.dumps(key, ensure_ascii=False, indent=2))
+        output.document(key)
         return
     typer.secho(f"{key['id']} ({' '.join(key['scopes'])}). The secret is shown this once:", err=True)
     print(key["secret"])

@@ -8,7 +8,6 @@ likeness models export my-model --format onnx
 likeness models import my-model.safetensors --name my-model
 """
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,10 +15,9 @@ from urllib.parse import quote
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from typer.core import TyperGroup
 
-from app.cli import client, failure, progress
+from app.cli import client, failure, output, progress
 
 
 class _NameOrCommand(TyperGroup):
@@ -41,43 +39,43 @@ class Format(StrEnum):
     ONNX = "onnx"
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Name = Annotated[str, typer.Argument(metavar="NAME")]
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="sha256: and at least 12 hex digits.")]
 
 
 @application.callback(invoke_without_command=True)
-def models(context: typer.Context, as_json: AsJson = False) -> None:
+def models(context: typer.Context, as_json: output.AsJson = False) -> None:
     """List the models of the service."""
     if context.invoked_subcommand is not None:
         return
-    answer = _ask("get", "/v1/models")
+    with client.service() as service:
+        answer = service.get("/v1/models")
     if as_json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        output.document(answer)
     else:
         _print(answer["data"])
 
 
 @application.command()
-def show(name: Name, as_json: AsJson = False) -> None:
+def show(name: Name, as_json: output.AsJson = False) -> None:
     """Tell about one model and its versions, as JSON."""
-    answer = _ask("get", _path(name))
+    answer = _model(name)
     if as_json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        output.document(answer)
     else:
         Console().print_json(data=answer)
 
 
 @application.command()
-def promote(name: Name, version: Version, as_json: AsJson = False) -> None:
+def promote(name: Name, version: Version, as_json: output.AsJson = False) -> None:
     """Put a version into production, once a serving worker has used it."""
     _promote(name, version, as_json=as_json)
 
 
 @application.command()
-def rollback(name: Name, as_json: AsJson = False) -> None:
+def rollback(name: Name, as_json: output.AsJson = False) -> None:
     """Go back to the version that was made before the one in production."""
-    model = _ask("get", _path(name))
+    model = _model(name)
     made = [each["version"] for each in model["versions"]]  # newest first
     earlier = made[made.index(model["version"]) + 1 :] if model["version"] else []
     if not earlier:
@@ -97,15 +95,13 @@ def export(
     out: Annotated[Path | None, typer.Option("-o", "--out", help="File to write; named after the version.")] = None,
 ) -> None:
     """Write a version's file to disk."""
-    version = version or _ask("get", _path(name))["version"]
+    version = version or _model(name)["version"]
     if version is None:
         failure.fail(f"{name} has nothing in production; name a version.")
     target = out or Path(f"{name}-{version.removeprefix('sha256:')[:12]}.{format}")
     try:
-        with client.Client() as service, progress.bar("downloading", total=None) as bar:
+        with client.service() as service, progress.bar("downloading", total=None) as bar:
             service.download(f"{_path(name, version)}/export", target, got=bar.advance, format=format)
-    except client.ServiceError as error:
-        failure.fail(str(error))
     except OSError as error:
         failure.fail(f"{target} cannot be written: {error.strerror}.")
     print(target)
@@ -118,29 +114,38 @@ def import_(
     card: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="The model card, a file in Markdown.")
     ] = None,
-    as_json: AsJson = False,
+    as_json: output.AsJson = False,
 ) -> None:
     """Make a version of a file, once a serving worker has used it. For administrators."""
     told = card.read_text(encoding="utf-8") if card else None
-    try:
-        with client.Client() as service, progress.bar("uploading", total=file.stat().st_size) as bar:
-            model = service.send_files("/v1/models", files=[file], sent=bar.advance, name=name, card=told)
-    except client.ServiceError as error:
-        failure.fail(str(error))
-    # Bytes that were there already are no new version, so the newest one need not be the one that was sent.
-    print(json.dumps(model, ensure_ascii=False, indent=2) if as_json else f"{name}: {len(model['versions'])} versions")
+    with client.service() as service, progress.bar("uploading", total=file.stat().st_size) as bar:
+        model = service.send_files("/v1/models", files=[file], sent=bar.advance, name=name, card=told)
+    if as_json:
+        output.document(model)
+    else:  # bytes that were there already are no new version, so the newest one need not be the one that was sent
+        print(f"{name}: {len(model['versions'])} versions")
 
 
 @application.command()
 def remove(name: Name, version: Version) -> None:
     """Remove a version that is not in production."""
-    _ask("delete", _path(name, version))
+    with client.service() as service:
+        service.delete(_path(name, version))
     print(f"{name}@{version} is removed.")
 
 
 def _promote(name: str, version: str, *, as_json: bool) -> None:
-    model = _ask("put", f"{_path(name)}/aliases/production", {"version": version})
-    print(json.dumps(model, ensure_ascii=False, indent=2) if as_json else f"{name}@{model['version']}")
+    with client.service() as service:
+        model = service.put(f"{_path(name)}/aliases/production", {"version": version})
+    if as_json:
+        output.document(model)
+    else:
+        print(f"{name}@{model['version']}")
+
+
+def _model(name: str) -> Any:
+    with client.service() as service:
+        return service.get(_path(name))
 
 
 def _path(name: str, version: str | None = None) -> str:
@@ -148,16 +153,8 @@ def _path(name: str, version: str | None = None) -> str:
     return whole if version is None else f"{whole}/versions/{quote(version, safe=':')}"
 
 
-def _ask(method: str, path: str, *body: dict[str, Any]) -> Any:
-    try:
-        with client.Client() as service:
-            return getattr(service, method)(path, *body)
-    except client.ServiceError as error:
-        failure.fail(str(error))
-
-
 def _print(rows: list[dict[str, Any]]) -> None:
-    table = Table("model", "kind", "version", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(row["id"], row["kind"], (row["version"] or "none in production")[:19])
-    Console().print(table)
+    output.table(
+        ("model", "kind", "version"),
+        [(row["id"], row["kind"], (row["version"] or "none in production")[:19]) for row in rows],
+    )

@@ -1,17 +1,12 @@
 """`likeness settings`: every variable that changes the service, and what it is here."""
 
-import json
 import re
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-from rich.console import Console
-from rich.table import Table
-
-from app.cli import failure
+from app.cli import failure, output
 
 
-def settings(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+def settings(as_json: output.AsJson = False) -> None:
     """List all settings with their values here; keys and passwords stay hidden."""
     read = failure.read_settings()
     values = read.model_dump(mode="json")
@@ -25,13 +20,14 @@ def settings(as_json: Annotated[bool, typer.Option("--json", help="Print one JSO
         for name, field in type(read).model_fields.items()
     ]
     if as_json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        output.document(rows)
         return
-    table = Table("variable", "value", "meaning", box=None, pad_edge=False)
-    for row in rows:
-        value = "" if row["value"] is None else str(row["value"])
-        table.add_row(row["variable"], f"[bold]{value}[/bold]" if row["given"] else value, row["meaning"])
-    Console().print(table)
+    output.table(("variable", "value", "meaning"), [(row["variable"], _shown(row), row["meaning"]) for row in rows])
+
+
+def _shown(row: dict[str, Any]) -> str:
+    value = "" if row["value"] is None else str(row["value"])
+    return f"[bold]{value}[/bold]" if row["given"] else value
 
 
 def _safe(value: Any) -> Any:

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
-from app.cli import client, datasets, failure, following
+from app.cli import client, datasets, failure, following, output
 from app.contract.states import JobState
 
 
@@ -30,33 +29,30 @@ def train(
     promote: Annotated[str, typer.Option(help="never, always or if_better.")] = "never",
     watch: Annotated[bool, typer.Option("--watch", help="Follow the training to its end.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell the settings and the cost, train nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: output.AsJson = False,
 ) -> None:
     """Train a network on pictures, and publish it under a name."""
     if preset is not None and (not data or not model):
         failure.fail("Say with --data what to train on, and with --model what to call the result.", code=failure.USAGE)
     if images is not None and minutes is not None:
         failure.fail("Give --images or --minutes, not both.", code=failure.USAGE)
-    try:
-        with client.Client() as service:
-            if preset is None:
-                _list(service.get("/v1/presets"), as_json=as_json)
-                return
-            asked = {
-                "preset": preset,
-                "dataset": _dataset(service, data or [], quiet=as_json),
-                "model": model,
-                "settings": dict(_setting(each) for each in set_ or ()),
-                "budget": {"images": images} if images else {"minutes": minutes} if minutes else None,
-                "resume_from": resume_from,
-                "promote": promote,
-                "dry_run": dry_run,
-            }
-            answer = service.post("/v1/training-jobs", asked)
-            if watch and not dry_run:
-                answer = following.training(service, answer["id"], quiet=as_json)
-    except client.ServiceError as error:
-        failure.fail(str(error))
+    with client.service() as service:
+        if preset is None:
+            _list(service.get("/v1/presets"), as_json=as_json)
+            return
+        asked = {
+            "preset": preset,
+            "dataset": _dataset(service, data or [], quiet=as_json),
+            "model": model,
+            "settings": dict(_setting(each) for each in set_ or ()),
+            "budget": {"images": images} if images else {"minutes": minutes} if minutes else None,
+            "resume_from": resume_from,
+            "promote": promote,
+            "dry_run": dry_run,
+        }
+        answer = service.post("/v1/training-jobs", asked)
+        if watch and not dry_run:
+            answer = following.training(service, answer["id"], quiet=as_json)
     _tell(answer, as_json=as_json)
 
 
@@ -89,17 +85,15 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _list(answer: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        output.document(answer)
         return
-    table = Table("preset", "kind", "pictures seen", "for", box=None, pad_edge=False)
-    for row in answer["data"]:
-        table.add_row(row["name"], row["kind"], f"{row['images']:,}", row["description"])
-    Console().print(table)
+    rows = [(row["name"], row["kind"], f"{row['images']:,}", row["description"]) for row in answer["data"]]
+    output.table(("preset", "kind", "pictures seen", "for"), rows)
 
 
 def _tell(answer: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        output.document(answer)
     elif answer["object"] == "training_plan":
         Console().print_json(data=answer)
     elif answer["result"]:

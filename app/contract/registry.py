@@ -87,6 +87,12 @@ class Model(BaseModel):
     versions: tuple[Version, ...]
     aliases: dict[str, str] = Field(description="Alias to digest.")
 
+    @property
+    def production(self) -> Version | None:
+        """The version in production, if there is one."""
+        digest = self.aliases.get(PRODUCTION)
+        return next((version for version in self.versions if version.digest == digest), None)
+
     def resolve(self, wanted: str = "") -> Version:
         """The version that `wanted` names: `sha256:` and at least 12 hex digits, an alias, or "" for production.
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from obstore.exceptions import BaseError as StoreError
 
 from app import errors
-from app.contract.errors import BrokerUnavailable, Unauthenticated, UnknownVersion
+from app.contract.errors import BrokerUnavailable, Unauthenticated
 from app.contract.messages import INFER_QUEUE, PREFIX, TRAIN_QUEUE
 from app.contract.schemas.health import (
     Alive,
@@ -97,12 +97,9 @@ async def status(
     lengths = {}
     for queue in (INFER_QUEUE, TRAIN_QUEUE):
         lengths[queue] = int(await client.llen(f"{PREFIX}{queue}"))
-    in_production = {}
-    for model in catalog.models:
-        try:
-            in_production[model.name] = f"sha256:{model.resolve().digest}"
-        except UnknownVersion:
-            continue
+    in_production = {
+        model.name: f"sha256:{model.production.digest}" for model in catalog.models if model.production is not None
+    }
     batches, images = inference.batches_sent, inference.images_sent
     return ServiceStatus(
         version=package_version("likeness"),

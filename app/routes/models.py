@@ -173,7 +173,7 @@ async def delete_version(name: str, version: VersionName, curator: CuratorPart, 
 
 
 def _detail(model: Model, catalog: CatalogPart) -> ModelDetail:
-    production = _production(model)
+    production = model.production
     return ModelDetail(
         **_entry(model, catalog),
         versions=[_version(version, model) for version in model.versions],
@@ -183,7 +183,7 @@ def _detail(model: Model, catalog: CatalogPart) -> ModelDetail:
 
 
 def _entry(model: Model, catalog: CatalogPart) -> dict[str, object]:
-    production = _production(model)
+    production = model.production
     return {
         "id": model.name,
         "created": int(model.created_at.timestamp()),
@@ -195,13 +195,6 @@ def _entry(model: Model, catalog: CatalogPart) -> dict[str, object]:
         "truncation": production.truncation if production and model.kind == "generator" else None,
         "default": catalog.is_default(model),
     }
-
-
-def _production(model: Model) -> Version | None:
-    try:
-        return model.resolve()
-    except UnknownVersion:
-        return None
 
 
 def _version(version: Version, model: Model) -> VersionView:

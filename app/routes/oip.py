@@ -25,7 +25,7 @@ from app.contract.errors import (
     UnknownVersion,
 )
 from app.contract.messages import INFER_QUEUE
-from app.contract.registry import Model, Version
+from app.contract.registry import Version
 from app.contract.schemas import oip as schemas
 from app.dependencies import CatalogPart, InterpreterPart, Predictor, WorkersPart
 from app.interactive.catalog import Catalog
@@ -120,11 +120,10 @@ async def ready(workers: WorkersPart) -> schemas.ServerReady:
 async def index(models: CatalogPart, workers: WorkersPart, _caller: Predictor) -> list[schemas.RepositoryEntry]:
     """Every model's version in production."""
     state = "READY" if workers.ready(INFER_QUEUE) else "UNAVAILABLE"
-    found = [(model, _production(model)) for model in models.models]
     return [
-        schemas.RepositoryEntry(name=model.name, version=version.digest, state=state)
-        for model, version in found
-        if version is not None
+        schemas.RepositoryEntry(name=model.name, version=model.production.digest, state=state)
+        for model in models.models
+        if model.production is not None
     ]
 
 
@@ -189,10 +188,3 @@ def _resolve(models: Catalog, name: str, request: Request) -> Version:
 def _require(workers: Workers) -> None:
     if not workers.ready(INFER_QUEUE):
         raise NoWorker(retry_after=2)
-
-
-def _production(model: Model) -> Version | None:
-    try:
-        return model.resolve()
-    except UnknownVersion:
-        return None

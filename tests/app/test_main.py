@@ -19,7 +19,7 @@ def test_it_refuses_an_address_that_others_reach_without_a_key(tmp_path: Path, a
 
 def test_it_refuses_a_database_without_its_schema(tmp_path: Path, api_redis: str) -> None:
     with (
-        pytest.raises(StartRefused, match="likeness migrate"),
+        pytest.raises(StartRefused, match="likeness prepare"),
         TestClient(create_app(serving.home_settings(tmp_path, api_redis))),
     ):
         pass
