@@ -10,7 +10,7 @@ from app.contract.errors import BadOption
 from app.contract.messages import Drawing
 from app.contract.registry import Version
 from app.contract.schemas.generate import PictureFormat
-from app.drawing import face_options, faces, marks, portrait, sheet
+from app.drawing import face_options, faces, marks, portrait, sheet_layout
 from app.drawing.face_cache import Picture, picture
 from app.drawing.face_options import SheetOptions
 from app.drawing.faces import Faces, Made
@@ -29,7 +29,7 @@ class Sheet:
     drawings: tuple[Drawing, ...]
     names: tuple[str, ...]
     """A name for each picture: its seed, and its expression where there is one."""
-    layout: sheet.Layout
+    layout: sheet_layout.Layout
 
     def atlas(self, image: str) -> dict[str, Any]:
         """Where each picture stands, as engines such as Phaser and PixiJS read it (TexturePacker's hash)."""
@@ -58,7 +58,9 @@ class Sheets:
 
         def finish(drawn: list[Raster]) -> Picture:
             framed = [portrait.frame(raster, frame, size=layout.side, opaque=True) for raster in drawn]
-            data = portrait.encode(sheet.compose(framed, layout, background=background), format=format, metadata=told)
+            data = portrait.encode(
+                sheet_layout.compose(framed, layout, background=background), format=format, metadata=told
+            )
             return picture(data, width=layout.width, height=layout.height, native_size=version.size)
 
         shape = ["sheet", format, layout.columns, layout.side, layout.gap, repr(frame)]
@@ -90,7 +92,7 @@ def plan(version: Version, options: SheetOptions) -> Sheet:
     if len(set(names)) != len(names):
         raise BadOption(name="seeds", reason="or expressions hold one twice")
     columns = options.columns or (len(expressions) if len(expressions) > 1 else math.ceil(math.sqrt(len(names))))
-    layout = sheet.Layout(
+    layout = sheet_layout.Layout(
         count=len(names), columns=min(columns, len(names)), side=options.size or version.size, gap=options.gap
     )
     if layout.width * layout.height > MOST_PIXELS:

@@ -12,7 +12,7 @@ from app.contract.schemas.animate import AnimateRequest, AnimateResponse, Motion
 from app.contract.schemas.base import Timing
 from app.contract.states import JobState
 from app.contract.store import Store
-from app.drawing import marks, motion, pinned, portrait, walk
+from app.drawing import marks, motion, pinned, portrait, walk_frames
 from app.drawing.face_cache import Picture, picture
 from app.drawing.faces import Faces, Made
 from app.drawing.portrait import Portrait, Raster
@@ -64,7 +64,7 @@ class Walks:
             LikenessError: it is too large to be answered at once, or cannot be had.
         """
         check(version, shown, stations, most_pixels=MOST_PIXELS)
-        frames = walk.plan(stations, frames=shown.frames, loop=shown.loop)
+        frames = walk_frames.plan(stations, frames=shown.frames, loop=shown.loop)
         told = marks.metadata(version, stations[0], shown.frame)
         return await self._faces.assemble(
             version,
@@ -125,7 +125,7 @@ def check(version: Version, shown: Walk, stations: Sequence[Drawing], *, most_pi
 def job_request(version: Version, stations: Sequence[Drawing], shown: Walk) -> dict[str, Any]:
     """What a worker needs to draw the frames, each one once, and what is needed to assemble them."""
     check(version, shown, stations, most_pixels=MOST_JOB_PIXELS)
-    frames = walk.plan(stations, frames=shown.frames, loop=shown.loop)
+    frames = walk_frames.plan(stations, frames=shown.frames, loop=shown.loop)
     distinct = list(dict.fromkeys(frames))
     place = {drawing: position for position, drawing in enumerate(distinct)}
     return {

@@ -1,4 +1,4 @@
-"""Many pictures on one sheet, in rows, and the atlas that says where each one is."""
+"""Equal pictures in rows: where each one stands, and the sheet of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
