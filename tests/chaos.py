@@ -220,7 +220,7 @@ def settle(service: Service, tally: Tally) -> None:
 
 def look_for_leftovers(service: Service, tally: Tally, *, before: int) -> None:
     """Processes beyond those of the beginning, files of runs, and keys in Redis that belong to nobody."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     lasting: list[str] = []
     with contextlib.closing(redis.Redis(unix_socket_path=str(service.home / "redis" / "redis.sock"))) as client:
         while time.monotonic() < until:

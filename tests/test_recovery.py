@@ -142,7 +142,7 @@ def test_accepted_jobs_survive_the_death_of_everything(short_dir: Path) -> None:
         for pid in processes(first):
             with contextlib.suppress(ProcessLookupError):  # the kernel kills the parts of a killed supervisor
                 os.kill(pid, signal.SIGKILL)
-        first.process.wait(10)
+        first.process.wait(60)
     with running_service(home, LIKENESS_LEASE_SECONDS="3", LIKENESS_SWEEP_SECONDS="1") as second:
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:

@@ -39,8 +39,8 @@ def test_what_has_begun_is_answered_before_the_process_ends(redis_url: str, tmp_
             asking.start()
             time.sleep(0.5)
             process.send_signal(signal.SIGTERM)
-            asking.join(20)
-            code = process.wait(20)
+            asking.join(60)
+            code = process.wait(60)
         finally:
             process.kill()
     assert answers == [200]
@@ -51,7 +51,7 @@ def _wait_until_ready(address: str) -> None:
     until = time.monotonic() + 60
     while True:
         try:
-            if httpx.get(f"{address}/readyz", trust_env=False, timeout=5).status_code == 200:
+            if httpx.get(f"{address}/readyz", trust_env=False, timeout=60).status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -17,10 +17,10 @@ from app.contract import messages
 from app.contract.broker import celery_config
 from app.contract.settings import Settings
 
-START_SECONDS = 60.0
+START_SECONDS = 90.0
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 30.0) -> None:
+def until(condition: Callable[[], bool], *, seconds: float = 90.0) -> None:
     """Return once `condition` holds. Fails when it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -42,13 +42,13 @@ class Client:
 
     def classify(self, digest: str, pixels: bytes, *, batch: str, count: int, explain: tuple[int, ...] = ()) -> None:
         """Send a classify batch whose reply comes to the list of the batch's own name."""
-        self.redis.set(messages.pixels_key(batch), pixels, ex=60)
+        self.redis.set(messages.pixels_key(batch), pixels, ex=120)
         message = messages.ClassifyBatch(
             id=batch,
             reply_to=messages.replies_key(batch),
             digest=digest,
             sent_at=time.time(),
-            deadline=time.time() + 30,
+            deadline=time.time() + 90,
             pixels=messages.pixels_key(batch),
             count=count,
             explain=explain,
@@ -62,7 +62,7 @@ class Client:
             reply_to=messages.replies_key(batch),
             digest=digest,
             sent_at=time.time(),
-            deadline=time.time() + 30 if deadline is None else deadline,
+            deadline=time.time() + 90 if deadline is None else deadline,
             drawings=drawings,
         )
         self.celery.send_task(messages.GENERATE_TASK, args=[message.model_dump(mode="json")])
@@ -71,7 +71,7 @@ class Client:
         """Send the message of a durable job."""
         self.celery.send_task(messages.JOB_TASK, args=[job_id], queue=queue)
 
-    def reply(self, batch: str, *, seconds: int = 30) -> tuple[messages.Reply, memoryview]:
+    def reply(self, batch: str, *, seconds: int = 90) -> tuple[messages.Reply, memoryview]:
         """Wait for the reply to a batch."""
         got = self.redis.blpop([messages.replies_key(batch)], timeout=seconds)
         assert got is not None, "no reply came"

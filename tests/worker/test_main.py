@@ -118,7 +118,7 @@ def test_pixels_that_are_gone_or_of_another_number_are_told(served, client, vers
         reply_to=messages.replies_key("again"),
         digest=versions.classifier,
         sent_at=time.time(),
-        deadline=time.time() + 30,
+        deadline=time.time() + 90,
         pixels=messages.pixels_key("gone"),
         count=3,
         attempt=2,
@@ -166,7 +166,7 @@ def test_an_end_in_order_answers_what_was_begun_and_takes_the_report_away(settin
     with running.worker(settings, client, name="leaver-0") as process:
         running.until(lambda: (said := ready.get_message(timeout=1)) is not None and b"leaver-0" in said["data"])
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     ready.close()
     assert client.report("leaver-0") is None
 
@@ -177,7 +177,7 @@ def test_sigterm_while_networks_load_ends_in_order_too(settings, client):
     with subprocess.Popen(command, env=environment) as process:
         running.until(lambda: client.report("early-0") is not None)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert client.report("early-0") is None
 
 
@@ -188,4 +188,4 @@ def test_a_train_worker_reports_and_never_loads_a_network(settings, client):
         assert report.queue == "train"
         assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0

@@ -33,7 +33,7 @@ def test_a_worker_answers_again_after_redis_was_killed(short_dir, tmp_path, vers
             assert report is not None
             assert time.time() - report.at < 5
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
 
 
 def answers(client: running.Client, digest: str) -> bool:

@@ -43,7 +43,7 @@ def test_reports_go_on_by_themselves(redis_url):
         reporting.ready()
         ready = read(client, "r-1")
         assert ready is not None
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while (later := read(client, "r-1")) is None or later.at == ready.at:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -86,7 +86,7 @@ def test_a_report_that_cannot_be_made_is_not_the_last_one(redis_url, monkeypatch
         time.sleep(0.1)
         assert read(client, "r-9") is None
         failing.clear()
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while read(client, "r-9") is None:
             assert time.monotonic() < until
             time.sleep(0.01)

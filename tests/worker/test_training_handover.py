@@ -28,7 +28,7 @@ def test_a_worker_that_goes_away_hands_its_run_to_another(bench: Bench) -> None:
         job_id = bench.submit(settings=trainable.LONG)
         bench.until_snapshots(job_id, 1)
         first.send_signal(signal.SIGTERM)
-        assert first.wait(30) == 0
+        assert first.wait(60) == 0
     left = bench.job(job_id)
     assert left.state is JobState.QUEUED
     assert bench.events(job_id, "snapshot")[-1].data["images"] >= left.progress["images"]
@@ -45,7 +45,7 @@ def test_another_worker_goes_on_when_the_first_is_killed(bench: Bench) -> None:
             bench.until_snapshots(job_id, 2)
             child = trainable.child_of(first)
             first.kill()
-            child.wait(5)  # it never outlives its owner
+            child.wait(60)  # it never outlives its owner
         with trainable.worker(bench, "train-1"):
             job = bench.until(job_id, lambda job: job.state.final)
     assert job.state is JobState.SUCCEEDED

@@ -20,6 +20,9 @@ from tests.running import running_redis
 
 pytestmark = pytest.mark.anyio
 
+AT_ONCE_SECONDS = 5.0
+"""Far less than a deadline, and than what publishing twenty times in vain may cost; more than a busy machine takes."""
+
 
 @pytest.fixture
 def own(short_dir: Path, tmp_path: Path) -> Iterator[SimpleNamespace]:
@@ -79,7 +82,7 @@ def soon(seconds: float = 10) -> float:
 
 
 async def eventually(condition) -> None:  # type: ignore[no-untyped-def]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.02)
 
@@ -97,7 +100,7 @@ async def test_without_a_worker_it_is_refused_at_once(own: SimpleNamespace) -> N
         began = time.monotonic()
         with pytest.raises(NoWorker):
             await dispatcher.send(batch(dispatcher), deadline=soon())
-    assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < AT_ONCE_SECONDS
 
 
 async def test_a_deadline_ends_the_waiting(own: SimpleNamespace) -> None:
@@ -155,7 +158,7 @@ async def test_a_broker_that_is_away_costs_a_request_nothing(own: SimpleNamespac
         for _ in range(20):
             with pytest.raises(BrokerUnavailable):
                 await dispatcher.send(batch(dispatcher), deadline=soon())
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < AT_ONCE_SECONDS
 
 
 async def test_a_broker_that_comes_back_is_used_again(own: SimpleNamespace) -> None:

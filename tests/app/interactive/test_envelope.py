@@ -50,6 +50,6 @@ def test_kombu_reads_it(redis_url: str) -> None:
         kombus.SimpleQueue(kombu.Queue(QUEUE), no_ack=True) as queue,
     ):
         connection.lpush(envelope.queue_key(QUEUE), envelope.seal("likeness.test", ARGUMENT, queue=QUEUE))
-        received.append(queue.get(timeout=5))
+        received.append(queue.get(timeout=30))
     assert received[0].payload[0] == [ARGUMENT]
     assert received[0].headers["task"] == "likeness.test"

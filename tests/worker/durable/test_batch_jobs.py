@@ -203,7 +203,7 @@ def test_a_worker_told_to_end_hands_its_job_over(redis_url, tmp_path, versions):
             client.generate(versions.generator, messages.Drawing(seed="a"), batch="between")
             assert client.reply("between")[0].code is None
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(60) == 0
     with database.session() as session:
         job = jobs.get(session, job_id)
     database.close()

@@ -153,7 +153,7 @@ def test_a_worker_that_leaves_queues_its_job_again_and_takes_no_other(database, 
     while read(database, job_id).last_event < 3:
         time.sleep(0.01)
     one.leave()
-    thread.join(5)
+    thread.join(60)
     one.run(other)
     assert read(database, job_id).state is JobState.QUEUED
     assert read(database, other).attempt == 0

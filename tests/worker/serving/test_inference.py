@@ -62,7 +62,7 @@ def test_every_batch_has_one_reply_that_does_not_stay_for_ever(client, seed, cod
     assert client.llen(to) == 1
     reply, body = messages.unpack(client.lpop(to))
     assert (reply.batch, reply.code, len(body)) == (seed, code, 0 if code else 12)
-    assert 1000 <= reply.queue_ms < 2000
+    assert 1000 <= reply.queue_ms < 60_000
 
 
 def test_a_network_waits_for_the_turn_of_a_durable_job(client):
@@ -71,7 +71,7 @@ def test_a_network_waits_for_the_turn_of_a_durable_job(client):
         thread = threading.Thread(target=inference(client, turns).generate, args=(batch("ada", to=to),))
         thread.start()
         assert client.blpop([to], timeout=0.2) is None
-    assert client.blpop([to], timeout=5) is not None
+    assert client.blpop([to], timeout=60) is not None
     thread.join()
 
 
