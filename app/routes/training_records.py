@@ -137,7 +137,7 @@ async def get_sample(
     responses=errors.declared(Unauthenticated, UnknownJob),
 )
 async def list_checkpoints(job_id: JobId, trainings: TrainingsPart, caller: Trainer) -> CheckpointList:
-    """Each can be used at once for generate or classify. The newest five stay, others for a minute after being made."""
+    """Each can be used at once for generate or classify. The newest five stay, and some more for a minute."""
     job = await asyncio.to_thread(trainings.get, job_id, caller)
     events = await asyncio.to_thread(trainings.events, job, "snapshot")
     usable = await asyncio.to_thread(trainings.usable, job)

@@ -23,9 +23,11 @@ _log = structlog.get_logger()
 KEPT_STATES = 2
 
 KEPT_VERSIONS = 5
+"""Of a run's checkpoints the newest stay usable; others make room unless somebody has let an alias refer to them."""
+
 KEPT_SECONDS = 60.0
-"""The newest checkpoints of a run stay usable, and any for a while after its making, since whoever was just told of it
-is about to use it; others make room unless somebody has let an alias refer to them."""
+MOST_VERSIONS = 20
+"""Whoever was just told of a checkpoint is about to use it: it stays for a while unless so many newer ones have come."""
 
 ATTEMPTS_BEGIN = 1
 """A job is given up after some attempts in a row that got nowhere; a snapshot lets the count begin again."""
@@ -157,10 +159,12 @@ class Logbook:
         told = now() - timedelta(seconds=KEPT_SECONDS)
         with self._database.session() as session:
             run = next((model for model in registry.models(session) if model.name == self.job.id), None)
-            older = run.versions[KEPT_VERSIONS:] if run else ()
-            in_use = run.aliases.values() if run else ()
-            gone = [each for each in older if each.created_at < told and each.digest not in in_use]
-            unused = [each.digest for each in gone if registry.withdraw(session, model=each.model, digest=each.digest)]
+            if run is None:
+                return
+            recent = [version for version in run.versions[:MOST_VERSIONS] if version.created_at >= told]
+            kept = {version.digest for version in (*run.versions[:KEPT_VERSIONS], *recent)}
+            gone = [version.digest for version in run.versions if version.digest not in {*kept, *run.aliases.values()}]
+            unused = [digest for digest in gone if registry.withdraw(session, model=run.name, digest=digest)]
         if gone:
             wakes.registry(self._redis, self.job.id)
         self._store.delete(*map(checkpoint_path, unused))

@@ -73,6 +73,11 @@ def test_a_version_that_somebody_was_just_told_of_stays(run: Run) -> None:
     assert all(run.store.exists(checkpoint_path(digest)) for digest in made)
 
 
+def test_not_even_those_of_the_last_minute_are_kept_without_end(run: Run) -> None:
+    made = [run.snapshot(number) for number in range(logbook.MOST_VERSIONS + 2)]
+    assert run.usable() == set(made[2:])
+
+
 def test_older_ones_make_room_and_so_do_their_files(run: Run) -> None:
     old = run.snapshot(1)
     run.age()
