@@ -27,7 +27,7 @@ KEPT_VERSIONS = 5
 
 KEPT_SECONDS = 60.0
 MOST_VERSIONS = 20
-"""Whoever was just told of a checkpoint is about to use it: it stays for a while unless so many newer ones have come."""
+"""Whoever was just told of a checkpoint is about to use it: it stays for a while unless so many newer ones came."""
 
 ATTEMPTS_BEGIN = 1
 """A job is given up after some attempts in a row that got nowhere; a snapshot lets the count begin again."""
