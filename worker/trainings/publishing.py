@@ -187,7 +187,7 @@ def card(request: TrainingRequest, job_id: str, facts: Mapping[str, Any], checkp
         f"A {header['kind']} trained by {job_id} with the preset `{request.preset}` on the data set "
         f"{request.dataset_name!r} ({request.dataset}).\n\n"
         f"Classes: {labels}. Input: {header['input']['size']} x {header['input']['size']} pixels, "
-        f"{header['input']['channels']} channels.\n\n"
+        f"{'grey' if header['input']['channels'] == 1 else 'colour'}.\n\n"
         f"| held-out pictures | |\n| --- | --- |\n{figures}\n\n"
         f"## Settings\n\n```json\n{settings}\n```\n"
     )
