@@ -83,9 +83,7 @@ def train(
     """The loop for `config`: a generator of events that leaves its files under `out`. `initial` is a checkpoint to
     start from."""
     loop: Any = train_classifier.train if isinstance(config, ClassifierConfig) else train_gan.train
-    if initial is not None:
-        return loop(config, pictures, out=out, resume=resume, stop=stop, initial=initial)
-    return loop(config, pictures, out=out, resume=resume, stop=stop)
+    return loop(config, pictures, out=out, resume=resume, stop=stop, initial=initial)
 
 
 def probe(config: Config, pictures: data.Pictures, *, steps: int = PROBE_STEPS) -> float:

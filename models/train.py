@@ -23,7 +23,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from models import devices, presets, progress, settings, sheet
+from models import data, devices, presets, progress, settings, sheet
 
 RESOLVED = "config.json"
 METRICS = "metrics.jsonl"
@@ -62,8 +62,8 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         prog="python -m models.train", description="Train a classifier or a generator by the name of its preset."
     )
     parser.add_argument("preset", choices=sorted(presets.PRESETS))
-    data = os.environ.get("LIKENESS_DATA")
-    parser.add_argument("--data", type=Path, default=Path(data) if data else None, required=not data, metavar="DIR")
+    given = os.environ.get("LIKENESS_DATA")
+    parser.add_argument("--data", type=Path, default=Path(given) if given else None, required=not given, metavar="DIR")
     parser.add_argument("--out", type=Path, required="--dry-run" not in (arguments or sys.argv), metavar="DIR")
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, help="a classifier's schedule is fitted to them by ten timed steps")
@@ -108,7 +108,7 @@ def _announce(console: Console, config: presets.Config, *, pictures: int, speed:
     console.print(told, highlight=False)
 
 
-def _run(config: presets.Config, pictures: Any, options: argparse.Namespace, console: Console) -> int:
+def _run(config: presets.Config, pictures: data.Pictures, options: argparse.Namespace, console: Console) -> int:
     leads = int(os.environ.get("RANK", "0")) == 0
     options.out.mkdir(parents=True, exist_ok=True)
     if leads:
