@@ -10,6 +10,9 @@ from worker.serving import memory
 
 _log = structlog.get_logger()
 
+_AWAY = (obstore.exceptions.BaseError, sqlalchemy.exc.OperationalError, redis.ConnectionError, redis.TimeoutError)
+"""What is raised while a part that keeps things is away, or silent."""
+
 
 def told(error: Exception) -> LikenessError:
     """`error` itself when it is meant for clients, else the one that stands for it; what nobody expected is logged."""
@@ -17,7 +20,7 @@ def told(error: Exception) -> LikenessError:
         return error
     if memory.means_too_little(error):
         return OutOfMemory()
-    if isinstance(error, obstore.exceptions.BaseError | sqlalchemy.exc.OperationalError | redis.ConnectionError):
+    if isinstance(error, _AWAY):
         _log.warning("storage does not answer", error=str(error))
         return StorageUnavailable()
     _log.error("unexpected failure", exc_info=error)

@@ -18,6 +18,7 @@ from worker.durable import failures
         (obstore.exceptions.GenericError("connection refused"), "storage_unavailable"),
         (sqlalchemy.exc.OperationalError("SELECT 1", {}, OSError("secret")), "storage_unavailable"),
         (redis.ConnectionError("refused"), "storage_unavailable"),
+        (redis.TimeoutError("no answer"), "storage_unavailable"),
         (ZeroDivisionError("secret"), "internal"),
     ],
 )
