@@ -31,6 +31,7 @@ def view(job: Job, *, transitions: Sequence[Event], queue_position: int | None) 
         dataset=request.dataset,
         model=request.model,
         settings=request.settings,
+        resume_from=request.resume_from,
         promote=request.promote,
         progress=TrainingProgress.model_validate(job.progress),
         metrics=job.metrics,

@@ -125,6 +125,7 @@ class TrainingJobView(Told):
     dataset: str
     model: str
     settings: dict[str, Any] = Field(description="Changes of the preset.")
+    resume_from: str | None = Field(description="The version that it started from, or null for chance.")
     promote: Promote
     progress: TrainingProgress
     metrics: dict[str, float | None] = Field(description="The newest of every figure.")

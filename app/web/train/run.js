@@ -2,7 +2,7 @@
 
 import { byId, h } from "../shell/element.js";
 import { follow } from "../jobs/events.js";
-import { ENDED, ago, badge, count, duration } from "../jobs/words.js";
+import { ENDED, ago, badge, brief, count, duration } from "../jobs/words.js";
 import { askJson } from "../shell/service.js";
 import { complain, notice, quiet } from "../shell/shell.js";
 import { buildDeliveries } from "./deliveries.js";
@@ -29,7 +29,9 @@ export async function showRun(id) {
   const progress = h("progress", { max: 1, value: 0, "aria-label": "Progress" });
   const told = h("p", { class: "numbers soft" });
   const error = h("p", { class: "error" });
-  const steer = buildSteer({ again: dataset && `/train?dataset=${job.dataset}&preset=${job.preset}`, changed: reread });
+  const from = job.resume_from;
+  const again = dataset && `/train?dataset=${job.dataset}&preset=${job.preset}${from ? `&from=${from}` : ""}`;
+  const steer = buildSteer({ again, changed: reread });
   const samples = h("likeness-samples", { base, class: "card" });
   const figures = buildFigures();
   const findings = buildFindings();
@@ -46,7 +48,9 @@ export async function showRun(id) {
       h("div", { class: "row apart" }, h("h1", {}, job.model), steer.element),
       h(
         "p", { class: "soft" }, `${job.preset} on `,
-        dataset ? h("a", { href: `/train?dataset=${dataset.id}` }, dataset.name) : "pictures that are gone", ", accepted ", ago(job.created_at),
+        dataset ? h("a", { href: `/train?dataset=${dataset.id}` }, dataset.name) : "pictures that are gone",
+        from ? [", from ", h("a", { href: `/models?model=${from.split("@")[0]}` }, `${from.split("@")[0]} ${brief(from)}`)] : "",
+        ", accepted ", ago(job.created_at),
       ),
     ),
     h("section", { class: "card", "aria-label": "Where it stands" }, h("div", { class: "row apart" }, state, told), progress, error),

@@ -66,9 +66,15 @@ def test_a_training_is_queued_as_it_was_asked(client: TestClient, dataset: str) 
     job = create(client, dataset, settings={"network.widths": [8, 8], "network": {"blocks": [0, 1]}, "batch": 16})
     assert (job["status"], job["progress"]["images"], job["result"]) == ("queued", 0, None)
     assert job["settings"] == {"network": {"widths": [8, 8], "blocks": [0, 1]}, "batch": 16}
+    assert job["resume_from"] is None
     assert [step["status"] for step in job["transitions"]] == ["queued"]
     assert client.get(f"/v1/training-jobs/{job['id']}").json()["id"] == job["id"]
     assert client.get(f"/v1/jobs/{job['id']}").json()["kind"] == "training"
+
+
+def test_a_training_starts_from_the_version_that_counts_now(client: TestClient, dataset: str) -> None:
+    version = client.get("/v1/models/clothing").json()["version"]
+    assert create(client, dataset, resume_from="clothing")["resume_from"] == f"clothing@{version}"
 
 
 REFUSED = {
