@@ -28,7 +28,8 @@ def test_time_without_an_api_is_counted_once() -> None:
 
 def test_a_program_that_grows_is_told_once_there_is_enough_to_judge_by() -> None:
     flat, grows = [100] * 2 * chaos.JUDGED_SIZES, [100] * chaos.JUDGED_SIZES + [140] * chaos.JUDGED_SIZES
-    tally = chaos.Tally(memory={"api": flat, "infer": grows, "train": grows[-4:]})
+    sizes = {"api": flat, "infer": grows, "train": grows[-4:]}  # megabytes
+    tally = chaos.Tally(memory={name: [1_000_000 * size for size in each] for name, each in sizes.items()})
     tally.judge_memory()
     assert len(tally.wrong) == 1
     assert tally.wrong[0].startswith("infer")
