@@ -37,7 +37,6 @@ from app.jobs.training_checks import TrainingChecks
 from app.jobs.trainings import Trainings
 from app.metrics import Metrics
 from app.protocols.oip import Interpreter
-from app.signals import Signals
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,6 @@ class Parts:
     redis: redis.asyncio.Redis
     database: Database
     store: Store
-    signals: Signals
     catalog: Catalog
     keyring: Keyring
     limits: Limits
@@ -87,7 +85,6 @@ SettingsPart = Annotated[Settings, Depends(_part("settings"))]
 RedisPart = Annotated[redis.asyncio.Redis, Depends(_part("redis"))]
 DatabasePart = Annotated[Database, Depends(_part("database"))]
 StorePart = Annotated[Store, Depends(_part("store"))]
-SignalsPart = Annotated[Signals, Depends(_part("signals"))]
 CatalogPart = Annotated[Catalog, Depends(_part("catalog"))]
 KeyringPart = Annotated[Keyring, Depends(_part("keyring"))]
 MetricsPart = Annotated[Metrics, Depends(_part("metrics"))]
@@ -104,7 +101,6 @@ SeedSearchPart = Annotated[SeedSearch, Depends(_part("seed_search"))]
 WalksPart = Annotated[Walks, Depends(_part("walks"))]
 UsagePart = Annotated[Usage, Depends(_part("usage"))]
 AddressesPart = Annotated[Addresses, Depends(_part("addresses"))]
-ClassificationPart = Annotated[Classification, Depends(_part("classification"))]
 DurablePart = Annotated[Durable, Depends(_part("durable"))]
 OutputsPart = Annotated[Outputs, Depends(_part("outputs"))]
 DatasetsPart = Annotated[Datasets, Depends(_part("datasets"))]

@@ -221,7 +221,6 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
             redis=client,
             database=database,
             store=store,
-            signals=signals,
             catalog=catalog,
             keyring=keyring,
             limits=allowances,

@@ -19,7 +19,6 @@ from models.features import STAGE_CHANNELS
 from models.gan import LEAK
 
 PROJECTED_CHANNELS = 64  # of each mixed feature map
-LOGIT_SIZE = 4  # heads halve a map until its side is at most twice this
 
 
 class PixelDiscriminator(nn.Module):

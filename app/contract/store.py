@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import AlreadyExistsError
 from obstore.store import from_url
 
 StorePath = str
@@ -46,14 +45,6 @@ class Store:
     async def put_stream(self, path: StorePath, chunks: AsyncIterator[bytes]) -> None:
         """Write an object whole from pieces as they come. When `chunks` raises, nothing is written."""
         await obstore.put_async(self._store, path, chunks)
-
-    def put_once(self, path: StorePath, data: bytes | Path) -> bool:
-        """Write an object unless it is there already; whether it was written."""
-        try:
-            obstore.put(self._store, path, data, mode="create")
-        except AlreadyExistsError:
-            return False
-        return True
 
     def get(self, path: StorePath) -> bytes:
         """The object's bytes."""

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 
 from app.contract.messages import Drawing
 
-MOST_SEEDS = 16
-MOST_FRAMES = 600
-
 
 def plan(drawings: Sequence[Drawing], *, frames: int, loop: bool) -> list[Drawing]:
     """One drawing for each frame.

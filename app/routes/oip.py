@@ -54,7 +54,6 @@ class ProtocolRoute(APIRoute):
 router = APIRouter(prefix="/v2", tags=["open inference protocol"], route_class=ProtocolRoute)
 
 Name = Annotated[str, Path(max_length=100, examples=["faces"])]
-Digest = Annotated[str, Path(max_length=64, description="A version's digest, or at least 12 digits of it.")]
 
 _KNOWN = errors.declared(Unauthenticated, UnknownModel, UnknownVersion)
 _BODY: dict[str, Any] = {

@@ -31,12 +31,6 @@ def test_a_missing_object_is_a_missing_file(store: Store) -> None:
         store.get("nothing")
 
 
-def test_the_first_of_two_writers_wins(store: Store) -> None:
-    assert store.put_once("once", b"first")
-    assert not store.put_once("once", b"second")
-    assert store.get("once") == b"first"
-
-
 def test_a_path_cannot_leave_the_store(store: Store) -> None:
     with pytest.raises(ValueError, match="illegal"):
         store.put("../outside", b"x")
