@@ -117,24 +117,12 @@ class Model(BaseModel):
 
 def models(session: Session) -> list[Model]:
     """All models by name."""
-    versions: dict[str, list[Version]] = {}
-    kinds = {row.name: row for row in session.scalars(sa.select(ModelRow).order_by(ModelRow.name))}
-    for row in session.scalars(sa.select(VersionRow).order_by(VersionRow.created_at.desc(), VersionRow.digest)):
-        versions.setdefault(row.model, []).append(_version(row, kinds[row.model].kind))
-    aliases: dict[str, dict[str, str]] = {}
-    for alias in session.scalars(sa.select(AliasRow)):
-        aliases.setdefault(alias.model, {})[alias.alias] = alias.digest
-    return [
-        Model(
-            name=row.name,
-            kind=row.kind,
-            owner=row.owner,
-            created_at=row.created_at,
-            versions=tuple(versions.get(row.name, ())),
-            aliases=aliases.get(row.name, {}),
-        )
-        for row in kinds.values()
-    ]
+    return _models(session, sa.select(ModelRow.name))
+
+
+def model(session: Session, name: str) -> Model | None:
+    """The model `name`, if there is one."""
+    return next(iter(_models(session, sa.select(ModelRow.name).where(ModelRow.name == name))), None)
 
 
 def publish(
@@ -276,6 +264,29 @@ def read_header(checkpoint: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise BadCheckpoint(reason="its header was not written by Likeness") from error
     return dict(header)
+
+
+def _models(session: Session, names: sa.Select[str]) -> list[Model]:
+    rows = session.scalars(sa.select(ModelRow).where(ModelRow.name.in_(names)).order_by(ModelRow.name)).all()
+    newest_first = sa.select(VersionRow).order_by(VersionRow.created_at.desc(), VersionRow.digest)
+    versions: dict[str, list[VersionRow]] = {}
+    for version in session.scalars(newest_first.where(VersionRow.model.in_(names))):
+        versions.setdefault(version.model, []).append(version)
+    aliases: dict[str, dict[str, str]] = {}
+    for alias in session.scalars(sa.select(AliasRow).where(AliasRow.model.in_(names))):
+        aliases.setdefault(alias.model, {})[alias.alias] = alias.digest
+    # By the models that the first question found: PostgreSQL lets the others see what was published since then.
+    return [
+        Model(
+            name=row.name,
+            kind=row.kind,
+            owner=row.owner,
+            created_at=row.created_at,
+            versions=tuple(_version(version, row.kind) for version in versions.get(row.name, ())),
+            aliases=aliases.get(row.name, {}),
+        )
+        for row in rows
+    ]
 
 
 def _version(row: VersionRow, kind: str) -> Version:

@@ -111,7 +111,7 @@ class Trainings:
     def usable(self, job: Job) -> set[str]:
         """Pinned names of the versions that the job has made and that are still there."""
         with self._database.session() as session:
-            run = next((model for model in registry.models(session) if model.name == job.id), None)
+            run = registry.model(session, job.id)
         return {version.ref for version in run.versions} if run else set()
 
     def deliveries(self, job: Job) -> list[webhooks.Delivery]:

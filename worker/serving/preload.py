@@ -69,7 +69,7 @@ class Preload:
             return
         try:
             with self._database.session() as session:
-                model = next((model for model in registry.models(session) if model.name == name), None)
+                model = registry.model(session, name)
         except sqlalchemy.exc.OperationalError as error:
             _log.warning("cannot look for what to load", model=name, error=str(error))
             return

@@ -158,7 +158,7 @@ class Logbook:
     def _remove_old_versions(self) -> None:
         told = now() - timedelta(seconds=KEPT_SECONDS)
         with self._database.session() as session:
-            run = next((model for model in registry.models(session) if model.name == self.job.id), None)
+            run = registry.model(session, self.job.id)
             if run is None:
                 return
             recent = [version for version in run.versions[:MOST_VERSIONS] if version.created_at >= told]

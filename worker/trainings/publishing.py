@@ -9,7 +9,7 @@ import redis
 
 from app.contract import events, leases, registry, training
 from app.contract.database import Database
-from app.contract.errors import TrainingFailed
+from app.contract.errors import TrainingFailed, UnknownModel
 from app.contract.registry import PRODUCTION, Version
 from app.contract.store import Store, checkpoint_path
 from app.contract.training import Snapshot, Stage, TrainingRequest
@@ -132,7 +132,9 @@ class Publishing:
         wanted, why = verdict(request.promote, facts)
         if wanted:
             with self._database.session() as session:
-                model = next(each for each in registry.models(session) if each.name == request.model)
+                model = registry.model(session, request.model)
+            if model is None:  # somebody has removed it already
+                raise UnknownModel(model=request.model)
             fault = self._serving.fault(model.resolve(f"sha256:{_digest(facts['model'])}"), check=work.check)
             wanted, why = (False, fault) if fault else (True, why)
         with self._database.session() as session:
@@ -148,7 +150,7 @@ class Publishing:
 
     def _rival(self, name: str) -> Version | None:
         with self._database.session() as session:
-            model = next((each for each in registry.models(session) if each.name == name), None)
+            model = registry.model(session, name)
         return model.resolve() if model is not None and PRODUCTION in model.aliases else None
 
 
@@ -198,5 +200,5 @@ def _digest(ref: str) -> str:
 
 
 def _production(session: Any, name: str) -> str:
-    model = next((each for each in registry.models(session) if each.name == name), None)
+    model = registry.model(session, name)
     return model.aliases.get(PRODUCTION, "") if model else ""

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from app.contract import registry
 from app.contract.database import Database
@@ -30,7 +31,9 @@ def publish(database: Database, store: Store, note: str, name: str = "faces") ->
 
 def model(database: Database, name: str = "faces") -> registry.Model:
     with database.session() as session:
-        return next(found for found in registry.models(session) if found.name == name)
+        found = registry.model(session, name)
+    assert found is not None
+    return found
 
 
 def test_a_published_version_can_be_read_and_loaded(database: Database, store: Store) -> None:
@@ -115,3 +118,24 @@ def test_a_bundled_version_replaces_a_bundled_one_but_never_a_promoted_one(
     (folder / "faces.safetensors").write_bytes(checkpoint(note="three"))
     registry.register_bundled(database, store, folder)
     assert model(database).resolve() == mine
+
+
+def test_what_is_published_while_the_registry_is_read_does_no_harm(database: Database, store: Store) -> None:
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("readers and writers take turns there")
+    publish(database, store, "one")
+    begun = []
+
+    def meanwhile(connection: sa.Connection, cursor: object, statement: str, *_: object) -> None:
+        if "FROM versions" in statement and not begun:
+            begun.append(statement)
+            publish(database, store, "two", name="later")
+
+    sa.event.listen(database.engine, "before_cursor_execute", meanwhile)
+    try:
+        with database.session() as session:
+            found = registry.models(session)
+    finally:
+        sa.event.remove(database.engine, "before_cursor_execute", meanwhile)
+    assert [each.name for each in found] == ["faces"]
+    assert model(database, "later").versions
