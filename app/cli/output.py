@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -17,8 +17,8 @@ def document(answer: Any) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows of texts under the names of their columns."""
-    shown = Table(*columns, box=None, pad_edge=False)
+    """Print rows of texts under the names of their columns. What is too long for the terminal is folded, never cut."""
+    shown = Table(*(Column(name, overflow="fold") for name in columns), box=None, pad_edge=False)
     for row in rows:
         shown.add_row(*row)
     Console().print(shown)
