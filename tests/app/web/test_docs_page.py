@@ -36,7 +36,7 @@ def test_commands_that_are_shown_work(page: Page, tmp_path: Path) -> None:
     page.goto("/docs")
     for operation in ("generate", "infer", "animate", "createImage", "getSheet", "getFace"):
         command = page.locator(f"#{operation} pre").inner_text()
-        subprocess.run(["bash", "-c", f"{command} --fail --silent --show-error"], cwd=tmp_path, check=True)
+        subprocess.run(["bash", "-c", f"{command} --fail --silent --show-error --retry 5"], cwd=tmp_path, check=True)
 
 
 @pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
