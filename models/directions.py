@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from models import checkpoint, data, distances
 from models.features import load_trunk
 from models.gan import Generator
+from models.levels import to_levels
 from models.selection import sharpness
 
 RIDGE = 0.1  # of the mean variance of the styles or features
@@ -102,8 +103,7 @@ def find(
         raise ValueError("Directions are found for generators without classes.")
     z = torch.randn(2 * PICTURES, generator.config.latent_size, generator=torch.Generator().manual_seed(0))
     styles = generator.mapping(z)
-    drawn = torch.cat([generator.synthesis(part) for part in styles.split(64)])
-    drawn = drawn.add(1).mul(127.5).round().clamp(0, 255).byte()
+    drawn = to_levels(torch.cat([generator.synthesis(part) for part in styles.split(64)]))
     scores = {name: measure(drawn) for name, measure in MEASURED.items()}
     if table is not None and columns:
         scores |= _like(drawn, table, columns, size=generator.config.size, cache=cache)

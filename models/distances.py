@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.features import EMBEDDING_PIXELS, NAME, Trunk
+from models.levels import from_levels
 
 NEIGHBOURS = 5
 COPY_QUANTILE = 0.01  # a generated picture nearer than this quantile of held-out pictures counts as a suspected copy
@@ -148,7 +149,7 @@ def _shuffled(features: Tensor) -> Tensor:
 
 
 def _as_input(pictures: Tensor) -> Tensor:
-    return pictures.float().div(127.5).sub(1).expand(-1, 3, -1, -1)
+    return from_levels(pictures).expand(-1, 3, -1, -1)
 
 
 def _inside(real: Tensor, pictures: Tensor) -> tuple[float, float, float]:

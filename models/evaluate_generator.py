@@ -12,6 +12,7 @@ from models import checkpoint, data, distances
 from models.features import NAME, load_trunk
 from models.gan import Generator
 from models.latents import seed_latents
+from models.levels import to_levels
 
 DRAWN = 10_000  # pictures, or as many as the test part has
 Draw = Callable[[int, int], Tensor]
@@ -72,7 +73,6 @@ def _draw(generator: Generator, truncation: float = 1.0) -> Draw:
     def draw(start: int, stop: int) -> Tensor:
         z = torch.from_numpy(seed_latents(range(start, stop), config.latent_size))
         labels = torch.arange(start, stop) % config.classes if config.classes else None
-        pictures = generator.sample(z, labels, torch.full((stop - start,), truncation))
-        return ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        return to_levels(generator.sample(z, labels, torch.full((stop - start,), truncation)))
 
     return draw

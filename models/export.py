@@ -32,6 +32,7 @@ from models import checkpoint, explain
 from models.calibration import Calibration
 from models.classifier import Classifier
 from models.gan import Generator
+from models.levels import to_levels
 
 OPSET = 20
 CHECKED_BATCHES = (1, 5, 64)
@@ -120,8 +121,7 @@ class GeneratorGraph(nn.Module):
         self.outputs = ["pixels"]
 
     def forward(self, styles: Tensor) -> Tensor:
-        drawn = self.network.synthesis(styles)
-        return ((drawn + 1) * 127.5).round().clamp(0, 255).permute(0, 2, 3, 1).to(torch.uint8)
+        return to_levels(self.network.synthesis(styles)).permute(0, 2, 3, 1)
 
 
 def _graph(loaded: checkpoint.Checkpoint) -> ClassifierGraph | GeneratorGraph:

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.data import Pictures
+from models.levels import from_levels
 
 
 class Batches:
@@ -28,7 +29,7 @@ class Batches:
 
     def real(self, indices: Tensor, *, size: int) -> Tensor:
         """Pictures as float [N, C, size, size] in [-1, 1] on the device."""
-        real = self.pictures.images[indices].to(self._device, torch.float32).div(127.5).sub(1)
+        real = from_levels(self.pictures.images[indices].to(self._device))
         return real if real.shape[-1] == size else F.avg_pool2d(real, real.shape[-1] // size)
 
     def labels(self, indices: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from models.levels import from_levels
 from models.progress import Finding
 
 QUIET_UNTIL = 20_000  # pictures: before, every run looks collapsed and every judge wins
@@ -36,7 +37,7 @@ class Health:
             return
         if images < QUIET_UNTIL:
             return
-        share = variety(samples.permute(0, 3, 1, 2).float().div(127.5).sub(1)) / self.real_variety
+        share = variety(from_levels(samples.permute(0, 3, 1, 2))) / self.real_variety
         if share < LEAST_VARIETY:
             yield Finding(
                 images=images,

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models import checkpoint, images, styles
+from models import checkpoint, sheet, styles
+from models.levels import to_levels
 
 DEFAULT_TRUNCATION = 0.7
 
@@ -25,17 +26,7 @@ def draw(network: nn.Module, rows: NDArray[np.float32], *, batch: int = 32) -> N
     """Pictures uint8 [N, H, W, C] of styles float32 [N, stages, style_size]."""
     with torch.no_grad():
         parts = [network.synthesis(part) for part in torch.from_numpy(rows).split(batch)]  # type: ignore[operator]
-    pictures = torch.cat(parts).add(1).mul(127.5).round().clamp(0, 255).byte()
-    return pictures.permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def grid(pictures: NDArray[np.uint8], *, columns: int) -> NDArray[np.uint8]:
-    """Pictures [N, H, W, C] in rows of `columns`, uint8 [rows * H, columns * W, C]; an incomplete row ends in white."""
-    n, h, w, c = pictures.shape
-    rows = -(-n // columns)
-    padded = np.full((rows * columns, h, w, c), 255, np.uint8)
-    padded[:n] = pictures
-    return padded.reshape(rows, columns, h, w, c).swapaxes(1, 2).reshape(rows * h, columns * w, c)
+    return to_levels(torch.cat(parts)).permute(0, 2, 3, 1).contiguous().numpy()
 
 
 def seeds(texts: Sequence[str]) -> list[str]:
@@ -80,18 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = [source.draw(s, label=label, truncation=options.truncation, edits=edits, mix=options.mix) for s in names]
     pictures = draw(checkpoint.build(loaded), np.stack(rows))
     if options.separate:
-        options.out.mkdir(parents=True, exist_ok=True)
         for index, picture in enumerate(pictures):
-            (options.out / f"{index:05d}.png").write_bytes(_png(picture))
+            sheet.write(options.out / f"{index:05d}.png", picture[None], columns=1)
     else:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_bytes(_png(grid(pictures, columns=options.columns)))
+        sheet.write(options.out, pictures, columns=options.columns)
     print(f"Drew {len(pictures)} pictures into {options.out}.")
-
-
-def _png(picture: NDArray[np.uint8]) -> bytes:
-    height, width, channels = picture.shape
-    return images.encode(picture.tobytes(), width=width, height=height, channels=channels, format="png")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.features import Trunk
+from models.levels import from_levels
 
 _MARGIN = 1 / 8  # of the side, left out on each edge: a sharp background does not make a sharp face
 _RIDGE = 1e-2  # of the mean variance, added to the covariance's diagonal
@@ -31,8 +32,7 @@ def typicality(pictures: Tensor, trunk: Trunk, *, batch: int = 64) -> Tensor:
     [N]."""
     maps = []
     for part in pictures.split(batch):
-        x = part.float().div(127.5).sub(1).expand(-1, 3, -1, -1)
-        maps.append(trunk(x)[2].mean((2, 3)))
+        maps.append(trunk(from_levels(part).expand(-1, 3, -1, -1))[2].mean((2, 3)))
     features = torch.cat(maps).double()
     centred = features - features.mean(0)
     covariance = centred.T @ centred / len(centred)

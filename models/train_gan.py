@@ -28,6 +28,7 @@ from models.gan import Generator
 from models.gan_batches import Batches
 from models.gan_presets import GanConfig
 from models.health import Health
+from models.levels import to_levels
 from models.progress import Event, Metrics, Progress, Sample
 from models.selection import select
 
@@ -184,7 +185,7 @@ class GanRun:
             self.average(z[at], labels[at] if classes else None, size=self.config.size_at(self.images))
             for at in torch.arange(count, device=device).split(DRAWN_AT_ONCE)
         ]
-        return torch.cat(pictures).add(1).mul(127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu()
+        return to_levels(torch.cat(pictures)).permute(0, 2, 3, 1).cpu()
 
     def sample(self) -> Sample:
         """The grid of fixed seeds, a column a class where there are classes."""

@@ -66,10 +66,3 @@ def test_a_mistake_is_answered_with_what_is_known(
 
 def test_ranges_are_spelled_out_and_texts_left_alone():
     assert sample.seeds(["0:3", "ada", "a:b", "7"]) == ["0", "1", "2", "ada", "a:b", "7"]
-
-
-def test_an_incomplete_row_ends_in_white():
-    sheet = sample.grid(np.zeros((3, 2, 2, 1), np.uint8), columns=2)
-    assert sheet.shape == (4, 4, 1)
-    assert (sheet[2:, 2:] == 255).all()
-    assert (sheet[:2] == 0).all()

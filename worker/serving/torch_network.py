@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models import checkpoint, explain
 from models.calibration import Calibration
+from models.levels import to_levels
 
 
 class TorchNetwork:
@@ -36,8 +37,7 @@ class TorchNetwork:
         """Pictures [N, H, W, C] of styles [N, stages, style_size]."""
         with torch.inference_mode():
             pictures = self._network.synthesis(torch.from_numpy(styles).to(self._on)).float()
-            levels = ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-            return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+            return to_levels(pictures).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
     def heat_maps(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Where the network looked for the likeliest class of pictures [N, H, W, C]: uint8 [N, H, W]."""
