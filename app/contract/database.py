@@ -87,6 +87,16 @@ class Database:
         self.engine.dispose()
 
 
+def added(session: Session, row: Any) -> bool:
+    """Add a row whose key was looked for and not found; False when another transaction has added it in the meantime."""
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except sa.exc.IntegrityError:
+        return False
+    return True
+
+
 def head() -> str:
     """The newest revision. Files begin with their numbers, so that only the process that migrates asks Alembic."""
     return max(path.name.partition("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py"))

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from app.contract.database import now
+from app.contract.database import added, now
 from app.contract.errors import UnknownPreset
 from app.contract.registry import Kind
 from app.contract.tables import PresetRow
@@ -40,11 +40,12 @@ class Preset(BaseModel):
 def offer(session: Session, presets: Iterable[dict[str, Any]]) -> None:
     """Note what a train worker can do; measured costs are kept. Takes `name`, `kind`, `description` and `settings`."""
     for told in presets:
+        said = {name: told[name] for name in ("kind", "description", "settings")}
         row = session.get(PresetRow, told["name"], with_for_update=True)
-        if row is None:
-            row = PresetRow(name=told["name"], cost=None)
-            session.add(row)
-        row.kind, row.description, row.settings = told["kind"], told["description"], told["settings"]
+        if row is None and added(session, PresetRow(name=told["name"], cost=None, updated_at=now(), **said)):
+            continue
+        row = row or session.get_one(PresetRow, told["name"], with_for_update=True)
+        row.kind, row.description, row.settings = said["kind"], said["description"], said["settings"]
         row.updated_at = now()
     session.flush()
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from app.contract.database import Database, now
+from app.contract.database import Database, added, now
 from app.contract.errors import BadCheckpoint, Forbidden, UnknownModel, UnknownVersion, VersionInUse, WrongKind
 from app.contract.owners import ADMIN
 from app.contract.store import Store, checkpoint_path, onnx_path
@@ -152,8 +152,8 @@ def publish(
     row = session.get(ModelRow, name)
     if row is None:
         row = ModelRow(name=name, kind=header["kind"], owner=owner, created_at=now())
-        session.add(row)
-        session.flush()
+        if not added(session, row):
+            row = session.get_one(ModelRow, name)
     if row.kind != header["kind"]:
         raise WrongKind(model=name, kind=row.kind, wanted=header["kind"])
     if owner not in (None, ADMIN, row.owner):
@@ -173,8 +173,8 @@ def publish(
             size_bytes=len(data),
             created_at=now(),
         )
-        session.add(version)
-        session.flush()
+        if not added(session, version):
+            version = session.get_one(VersionRow, (name, digest))
     return _version(version, row.kind)
 
 
@@ -190,11 +190,11 @@ def point(session: Session, *, model: str, alias: str, digest: str) -> str | Non
     if session.get(VersionRow, (model, digest)) is None:
         raise UnknownVersion(model=model, version=f"sha256:{digest}")
     row = session.get(AliasRow, (model, alias), with_for_update=True)
-    before = row.digest if row is not None else None
     if row is None:
-        session.add(AliasRow(model=model, alias=alias, digest=digest, updated_at=now()))
-    else:
-        row.digest, row.updated_at = digest, now()
+        if added(session, AliasRow(model=model, alias=alias, digest=digest, updated_at=now())):
+            return None
+        row = session.get_one(AliasRow, (model, alias), with_for_update=True)
+    before, row.digest, row.updated_at = row.digest, digest, now()
     session.flush()
     return before
 

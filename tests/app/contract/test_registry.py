@@ -1,4 +1,6 @@
+import contextlib
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -120,22 +122,52 @@ def test_a_bundled_version_replaces_a_bundled_one_but_never_a_promoted_one(
     assert model(database).resolve() == mine
 
 
-def test_what_is_published_while_the_registry_is_read_does_no_harm(database: Database, store: Store) -> None:
+@contextlib.contextmanager
+def meanwhile(database: Database, words: str, act: Callable[[], object]) -> Iterator[None]:
+    """Do something from another connection just before the first statement that holds `words`."""
     if database.engine.dialect.name == "sqlite":
         pytest.skip("readers and writers take turns there")
-    publish(database, store, "one")
     begun = []
 
-    def meanwhile(connection: sa.Connection, cursor: object, statement: str, *_: object) -> None:
-        if "FROM versions" in statement and not begun:
+    def before(connection: sa.Connection, cursor: object, statement: str, *_: object) -> None:
+        if words in statement and not begun:
             begun.append(statement)
-            publish(database, store, "two", name="later")
+            act()
 
-    sa.event.listen(database.engine, "before_cursor_execute", meanwhile)
+    sa.event.listen(database.engine, "before_cursor_execute", before)
     try:
-        with database.session() as session:
-            found = registry.models(session)
+        yield
     finally:
-        sa.event.remove(database.engine, "before_cursor_execute", meanwhile)
+        sa.event.remove(database.engine, "before_cursor_execute", before)
+    assert begun
+
+
+def test_what_is_published_while_the_registry_is_read_does_no_harm(database: Database, store: Store) -> None:
+    publish(database, store, "one")
+    later = meanwhile(database, "FROM versions", lambda: publish(database, store, "two", name="later"))
+    with later, database.session() as session:
+        found = registry.models(session)
     assert [each.name for each in found] == ["faces"]
     assert model(database, "later").versions
+
+
+@pytest.mark.parametrize(("table", "earlier"), [("models", ()), ("versions", ("earlier",))])
+def test_two_who_publish_the_same_at_once_have_published_it(
+    database: Database, store: Store, table: str, earlier: tuple[str, ...]
+) -> None:
+    there = [publish(database, store, note) for note in earlier]
+    with meanwhile(database, f"INSERT INTO {table}", lambda: publish(database, store, "one")):
+        version = publish(database, store, "one")
+    assert model(database).versions == (version, *there)
+
+
+def test_two_who_promote_at_once_have_promoted_one(database: Database, store: Store) -> None:
+    one, two = publish(database, store, "one"), publish(database, store, "two")
+
+    def promote(version: registry.Version) -> str | None:
+        with database.session() as session:
+            return registry.point(session, model="faces", alias="production", digest=version.digest)
+
+    with meanwhile(database, "INSERT INTO aliases", lambda: promote(one)):
+        assert promote(two) == one.digest
+    assert model(database).resolve() == two
