@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 
 .PHONY: up install test lint format bench requirements sbom licences audit clean
 
-up: .venv/ready-to-run
+up: install
 	$(BIN)/likeness up $(ARGS)
 
 install: .venv/ready-to-test
