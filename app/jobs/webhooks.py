@@ -4,7 +4,6 @@ Delivery is at least once: who receives may see a message twice, with the same `
 """
 
 import asyncio
-import contextlib
 import json
 import logging
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy.exc
 from standardwebhooks import Webhook
 
+from app.background import Background
 from app.contract import webhooks
 from app.contract.database import Database
 from app.contract.errors import WebhookRefused
@@ -39,18 +39,16 @@ class Webhooks:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._private = settings.webhook_private_addresses
-        self._task: asyncio.Task[None] | None = None
+        self._task: Background | None = None
 
     def start(self) -> None:
         """Deliver from now on."""
-        self._task = asyncio.create_task(self._run())
+        self._task = Background(self._run())
 
     async def stop(self) -> None:
         """Deliver no more; what is under way is sent again later."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await self._task.stop()
         if "_http" in self.__dict__:
             await self._http.aclose()
 
@@ -92,7 +90,7 @@ class Webhooks:
                 error = f"the answer was {answer.status_code}"
         except WebhookRefused as refusal:
             error = refusal.detail
-        except (httpx.HTTPError, OSError) as failure:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as failure:  # of this message, not of others
             error = f"{type(failure).__name__}: {failure}"
         attempt = message.delivery.attempts
         # 410 says that nobody wants it any more.
