@@ -84,7 +84,7 @@ def _visit(browser: Browser, address: str) -> float:
 
 
 def _drawn(page: Page) -> None:
-    page.locator("#portrait[alt*=ada]:not(.waiting)").wait_for()
+    page.locator("#portrait[alt*=freya]:not(.waiting)").wait_for()
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 // What the page of faces shows, and the address that says so. Names are those of the service's own options.
 
 export const START = {
-  seed: "ada",
+  seed: "freya",
   mix: "", // a second seed, whose finer half of the style is taken
   to: "", // a second seed to walk to
   truncation: undefined, // undefined: the model's own

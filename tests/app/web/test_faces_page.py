@@ -94,7 +94,7 @@ def test_while_a_slider_is_dragged_pictures_keep_coming_and_the_address_rests(
     page: Page, directions: list[str]
 ) -> None:
     page.goto("/")
-    drawn(page, "ada")
+    drawn(page, "freya")
     box = page.locator(f"#edit-{directions[-1]}").bounding_box()
     assert box is not None
     drafts = []
@@ -247,7 +247,7 @@ def test_everyone_can_use_it(
 ) -> None:
     with chromium.looking(browser, service.base_url, scheme, size) as page:
         page.goto(f"/{query}")
-        drawn(page, "ada")
+        drawn(page, "ada" if query else "freya")
         expect(page.get_by_role("slider")).not_to_have_count(0)
         # On a small screen the wall begins far below, and is filled when it comes near.
         page.locator("#wall-title").scroll_into_view_if_needed()
