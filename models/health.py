@@ -3,6 +3,7 @@ helps."""
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,10 +12,45 @@ from models.levels import from_levels
 from models.progress import Finding
 
 QUIET_UNTIL = 20_000  # pictures: before, every run looks collapsed and every judge wins
-LEAST_VARIETY = 0.55  # of the real pictures' variety
-LEAST_SPREAD = 0.85  # of the real pictures' in the trunk's space; faces of a dozen kinds had 0.8
-MOST_PIXEL_LOSS = 6.0  # a generator loss this high means that the pixel judge is certain
-MOST_FEATURE_MARGIN = 3.0  # hinge has no gradient left beyond a margin of 2
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Between what a figure of a healthy run lies, and what helps where it does not."""
+
+    code: str
+    figure: str
+    suggestion: str
+    least: float = -math.inf
+    most: float = math.inf
+
+
+LIMITS = (
+    Limit(
+        "collapse",
+        "variety",
+        "The samples look alike. Raise pixel_weight or penalty, or lower feature_weight.",
+        least=0.55,  # of the real pictures'
+    ),
+    Limit(
+        "narrow",
+        "spread",  # told by runs with an energy distance alone
+        "Fewer looks are drawn than there are. Raise energy_weight or energy_pictures.",
+        least=0.85,  # of the real pictures' in the trunk's space; faces of a dozen kinds had 0.8
+    ),
+    Limit(
+        "pixel_judge_wins",
+        "loss_pixels",
+        "The pixel judge tells every picture apart. Raise penalty or augment.",
+        most=6.0,  # a generator's loss this high means that the judge is certain
+    ),
+    Limit(
+        "feature_judge_wins",
+        "margin_features",
+        "The feature judge tells every picture apart. Raise augment or lower feature_weight.",
+        most=3.0,  # hinge has no gradient left beyond a margin of 2
+    ),
+)
 
 
 class Health:
@@ -27,49 +63,18 @@ class Health:
         """Findings from mean losses since the last report and uint8 samples [N, H, W, C]."""
         wrong = [name for name, value in means.items() if not math.isfinite(value)]
         if wrong:
-            yield Finding(
-                images=images,
-                code="not_finite",
-                value=float(len(wrong)),
-                threshold=0.0,
-                suggestion=f"{', '.join(wrong)} is not a number. Resume with a lower learning_rate.",
-            )
+            told = f"{', '.join(wrong)} is not a number. Resume with a lower learning_rate."
+            yield Finding(images=images, code="not_finite", value=float(len(wrong)), threshold=0.0, suggestion=told)
             return
         if images < QUIET_UNTIL:
             return
-        share = variety(from_levels(samples.permute(0, 3, 1, 2))) / self.real_variety
-        if share < LEAST_VARIETY:
-            yield Finding(
-                images=images,
-                code="collapse",
-                value=share,
-                threshold=LEAST_VARIETY,
-                suggestion="The samples look alike. Raise pixel_weight or penalty, or lower feature_weight.",
-            )
-        if means.get("spread", 1.0) < LEAST_SPREAD:  # told by runs with an energy distance alone
-            yield Finding(
-                images=images,
-                code="narrow",
-                value=means["spread"],
-                threshold=LEAST_SPREAD,
-                suggestion="Fewer looks are drawn than there are. Raise energy_weight or energy_pictures.",
-            )
-        if means["loss_pixels"] > MOST_PIXEL_LOSS:
-            yield Finding(
-                images=images,
-                code="pixel_judge_wins",
-                value=means["loss_pixels"],
-                threshold=MOST_PIXEL_LOSS,
-                suggestion="The pixel judge tells every picture apart. Raise penalty or augment.",
-            )
-        if means["margin_features"] > MOST_FEATURE_MARGIN:
-            yield Finding(
-                images=images,
-                code="feature_judge_wins",
-                value=means["margin_features"],
-                threshold=MOST_FEATURE_MARGIN,
-                suggestion="The feature judge tells every picture apart. Raise augment or lower feature_weight.",
-            )
+        figures = {**means, "variety": variety(from_levels(samples.permute(0, 3, 1, 2))) / self.real_variety}
+        for limit in LIMITS:
+            value = figures.get(limit.figure)
+            if value is None or limit.least <= value <= limit.most:
+                continue
+            passed = limit.least if value < limit.least else limit.most
+            yield Finding(images=images, code=limit.code, value=value, threshold=passed, suggestion=limit.suggestion)
 
 
 def variety(pictures: Tensor) -> float:
