@@ -49,6 +49,14 @@ class Datasets:
                 made = claim.made_before(session) if claim else None
             if made is None:
                 raise
+        except sqlalchemy.exc.OperationalError:
+            # The database may have gone after it took the row and before it said so. While that is not known, what the
+            # row speaks of must stay: the client comes again with the same key and finds its data set.
+            with self._database.session() as session:
+                taken = datasets.get(session, dataset_id) is not None
+            if not taken:
+                dataset_upload.discard(self._store, dataset_id)
+            raise
         except BaseException:
             dataset_upload.discard(self._store, dataset_id)
             raise

@@ -1,15 +1,13 @@
-import contextlib
 import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from app.contract import registry
 from app.contract.database import Database
 from app.contract.errors import BadCheckpoint, UnknownVersion, VersionInUse, WrongKind
 from app.contract.store import Store, checkpoint_path
+from tests.app.contract.meanwhile import meanwhile
 
 
 def checkpoint(kind: str = "generator", note: str = "") -> bytes:
@@ -120,26 +118,6 @@ def test_a_bundled_version_replaces_a_bundled_one_but_never_a_promoted_one(
     (folder / "faces.safetensors").write_bytes(checkpoint(note="three"))
     registry.register_bundled(database, store, folder)
     assert model(database).resolve() == mine
-
-
-@contextlib.contextmanager
-def meanwhile(database: Database, words: str, act: Callable[[], object]) -> Iterator[None]:
-    """Do something from another connection just before the first statement that holds `words`."""
-    if database.engine.dialect.name == "sqlite":
-        pytest.skip("readers and writers take turns there")
-    begun = []
-
-    def before(connection: sa.Connection, cursor: object, statement: str, *_: object) -> None:
-        if words in statement and not begun:
-            begun.append(statement)
-            act()
-
-    sa.event.listen(database.engine, "before_cursor_execute", before)
-    try:
-        yield
-    finally:
-        sa.event.remove(database.engine, "before_cursor_execute", before)
-    assert begun
 
 
 def test_what_is_published_while_the_registry_is_read_does_no_harm(database: Database, store: Store) -> None:
