@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app import request_ids
 from app.contract import errors
 from app.contract.schemas.base import FieldError, Problem
-from app.http import request_ids
 
 STATUS: dict[type[errors.LikenessError], int] = {
     errors.InvalidRequest: 422,

@@ -9,8 +9,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
+from app import request_ids
 from app.access import caller
-from app.http import request_ids
 
 
 def configure(*, level: str, style: Literal["text", "json"]) -> None:

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app import errors
+from app import errors, request_ids
 from app.contract.errors import Busy, LikenessError, LimitReached
-from app.http import cross_origin, request_ids
+from app.http import cross_origin
 from app.http.body import Body, BodyBroken, BodyRules
 from app.http.request_log import RequestLog
 from app.metrics import PROBES, Metrics, method_of, route_of

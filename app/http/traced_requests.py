@@ -2,8 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import request_ids
 from app.contract import tracing
-from app.http import request_ids
 from app.metrics import PROBES, method_of, route_of
 
 
