@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from app.contract.tracing import Span, Value
+from app.contract.spans import Span, Value
 
 EXPORT_SECONDS = 2.0
 """How long one attempt to send may take, and so about how long the end of a process waits for a collector."""

@@ -10,47 +10,14 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
 
 from app.contract.settings import Settings
+from app.contract.spans import Span, Tracer, Value
 
 _log = logging.getLogger(__name__)
 
-Value = str | int | float
-
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 """Variables of OpenTelemetry's own that name a collector, where `LIKENESS_OTLP_ENDPOINT` does not."""
-
-
-class Span(Protocol):
-    """A stretch of time that is being told of."""
-
-    def name(self, name: str) -> None:
-        """Call it something else."""
-
-    def note(self, attributes: Mapping[str, Value]) -> None:
-        """Say more of it. Never what a client sent: seeds, addresses and texts may be somebody's name."""
-
-    def failed(self, code: str) -> None:
-        """Say that it came to no good end."""
-
-
-class Tracer(Protocol):
-    """Makes spans of one process; `app.contract.otlp` has the real one."""
-
-    def here(self) -> str | None: ...
-
-    def span(
-        self, name: str, *, parent: str | None, server: bool, attributes: Mapping[str, Value]
-    ) -> AbstractContextManager[Span]: ...
-
-    def joined(
-        self, name: str, callers: Sequence[str | None], *, attributes: Mapping[str, Value]
-    ) -> AbstractContextManager[Span]: ...
-
-    def past(self, name: str, *, seconds: float, parent: str | None) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 class _NoSpan:

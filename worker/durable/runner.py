@@ -13,7 +13,7 @@ import redis
 import sqlalchemy.exc
 import structlog
 
-from app.contract import jobs, leases, tracing
+from app.contract import jobs, leases, spans, tracing
 from app.contract.database import Database, now
 from app.contract.errors import LikenessError, StorageUnavailable
 from app.contract.messages import EVENTS_CHANNEL
@@ -113,11 +113,11 @@ class Runner:
             lease.lost = not self._ended(job, end)
         log.info("job lost to another worker" if lease.lost else "job ended")
 
-    def _traced(self, job: jobs.Job) -> AbstractContextManager[tracing.Span]:
+    def _traced(self, job: jobs.Job) -> AbstractContextManager[spans.Span]:
         if job.attempt == 1:  # a later one waited from a moment that the row does not know
             waited = now() - job.created_at
             tracing.past("queue", seconds=waited.total_seconds(), parent=job.traceparent)
-        about: dict[str, tracing.Value] = {"likeness.job": job.id, "likeness.attempt": job.attempt}
+        about: dict[str, spans.Value] = {"likeness.job": job.id, "likeness.attempt": job.attempt}
         return tracing.span(f"job {job.kind}", parent=job.traceparent, attributes=about)
 
     def _do(self, work: Work) -> dict[str, Any]:
