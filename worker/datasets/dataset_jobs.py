@@ -8,7 +8,7 @@ from typing import Any
 
 from app.contract import datasets, leases
 from app.contract.database import Database
-from app.contract.errors import UnknownDataset
+from app.contract.errors import BadArchive, UnknownDataset
 from app.contract.store import Store
 from worker.datasets import archives, idx, inspection
 from worker.datasets.archives import Member
@@ -87,9 +87,13 @@ class DatasetJobs:
 
     def _members(self, files: Sequence[tuple[str, Path]], class_names: Sequence[str]) -> Iterator[Member]:
         if all(idx.is_idx(name) for name, _ in files):
-            yield from idx.pictures({name: path.read_bytes() for name, path in files}, classes=class_names)
+            for name, path in files:
+                if path.stat().st_size > idx.LARGEST_BYTES:
+                    raise BadArchive(reason=f"{name[:80]!r} has more than {idx.LARGEST_BYTES} bytes")
+            arrays = {name: path.read_bytes() for name, path in files}
+            yield from idx.pictures(arrays, classes=class_names, limits=self._limits)
             return
-        arrays: dict[str, bytes] = {}
+        arrays = {}
         for position, (_, path) in enumerate(files):
             for member in archives.members(path, self._limits):
                 if idx.is_idx(member.name):
@@ -97,7 +101,7 @@ class DatasetJobs:
                 else:
                     yield member if len(files) == 1 else Member(f"{position}/{member.name}", member.data, member.fault)
         if arrays:
-            yield from idx.pictures(arrays, classes=class_names)
+            yield from idx.pictures(arrays, classes=class_names, limits=self._limits)
 
 
 class _Teller:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from app.contract.errors import BadDataset
-from worker.datasets import idx, inspection
+from worker.datasets import inspection
 from worker.datasets.archives import Member
 
 
@@ -113,19 +113,3 @@ def test_grey_pictures_are_known_for_it(tmp_path: Path) -> None:
 def test_a_data_set_without_pictures_is_refused(members: list[Member], tmp_path: Path) -> None:
     with pytest.raises(BadDataset, match="no picture in it that can be used"):
         inspect(members, tmp_path)
-
-
-def test_idx_files_become_pictures_with_their_exact_pixels(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (30, 28, 28), dtype=np.uint8)
-    labels = np.arange(30, dtype=np.uint8) % 3
-    files = {
-        "train-images-idx3-ubyte": b"\0\0\x08\x03" + np.array(pixels.shape, ">u4").tobytes() + pixels.tobytes(),
-        "train-labels-idx1-ubyte": b"\0\0\x08\x01" + np.array(labels.shape, ">u4").tobytes() + labels.tobytes(),
-    }
-    members = list(idx.pictures(files, classes=("shirt", "shoe", "bag")))
-    assert [member.name for member in members[:3]] == [
-        "train/shirt/000000.png",
-        "train/shoe/000001.png",
-        "train/bag/000002.png",
-    ]
-    assert np.array_equal(np.array(Image.open(io.BytesIO(members[4].data))), pixels[4])
