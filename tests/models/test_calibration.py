@@ -16,18 +16,36 @@ def test_the_temperature_that_spoilt_the_logits_is_found(true_temperature: float
     logits, labels = drawn(calibration.ENOUGH_FOR_TWO - 1)
     fitted = calibration.fit_confidence(logits * true_temperature, labels)
     assert fitted.temperature == pytest.approx(true_temperature, rel=0.1)
-    assert fitted.exponent == 1.0
+    assert fitted.bend == 0.0
 
 
 def test_distances_that_were_drawn_together_are_spread_again() -> None:
-    logits, labels = drawn()
-    most = logits.amax(1, keepdim=True)
-    squeezed = most - (most - logits) ** (1 / 1.5)
+    generator = torch.Generator().manual_seed(0)
+    squeezed = 2 * torch.randn(4_000, 5, generator=generator)
+    logits = calibration.Calibration(temperature=1.5, bend=0.3).apply(squeezed)
+    labels = torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
     fitted = calibration.fit_confidence(squeezed, labels)
-    assert fitted.exponent == pytest.approx(1.5, abs=0.15)
+    assert fitted.bend == pytest.approx(0.3, abs=0.05)
+    assert fitted.temperature == pytest.approx(1.5, abs=0.2)
     plain = calibration.fit_confidence(squeezed[:999], labels[:999])
     honest, mended, scaled = (metrics.nll(x, labels) for x in (logits, fitted.apply(squeezed), plain.apply(squeezed)))
     assert mended < honest + 0.002 < scaled
+
+
+@pytest.mark.parametrize(
+    "fitted",
+    [calibration.Calibration(2.0, exponent=1.5), calibration.Calibration(0.5, bend=0.3), calibration.Calibration()],
+)
+def test_the_order_of_classes_and_the_likeliest_class_stay(fitted: calibration.Calibration) -> None:
+    logits, _ = drawn(100)
+    found = fitted.apply(logits)
+    assert torch.equal(found.argsort(1), logits.argsort(1))
+    torch.testing.assert_close(found.amax(1), logits.amax(1) / fitted.temperature)
+
+
+def test_bent_distances_are_as_by_hand() -> None:
+    found = calibration.Calibration(temperature=2.0, bend=0.5).apply(torch.tensor([[4.0, 2.0, 3.0]]))
+    torch.testing.assert_close(found, torch.tensor([[4.0, 4 - 2 * 2, 4 - 1 * (1 + 1 / 16)]]) / 2)
 
 
 def test_a_few_pictures_that_are_all_right_are_no_proof_of_certainty() -> None:

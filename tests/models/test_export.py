@@ -24,7 +24,7 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     header = {
         "input": {"size": 12, "channels": 1},
         "labels": ("a", "b", "c"),
-        "calibration": {"temperature": 0.5, "exponent": 1.5},
+        "calibration": {"temperature": 0.5, "exponent": 1.5, "bend": 0.2},
     }
     checkpoint.save(path, kind="classifier", network=asdict(config), weights=network.state_dict(), header=header)
     export.export(path, path.with_suffix(".onnx"))
@@ -51,7 +51,7 @@ def test_a_classifier_takes_raw_bytes_and_gives_calibrated_logits(classifier: Pa
     pixels = np.random.default_rng(0).integers(0, 256, (7, 12, 12, 1), dtype=np.uint8)
     (logits,) = session(classifier).run(["logits"], {"pixels": pixels})
     raw = predict(checkpoint.build(loaded), torch.from_numpy(pixels).permute(0, 3, 1, 2))
-    expected = Calibration(temperature=0.5, exponent=1.5).apply(raw)
+    expected = Calibration(temperature=0.5, exponent=1.5, bend=0.2).apply(raw)
     np.testing.assert_allclose(logits, expected.numpy(), atol=1e-4)
 
 
