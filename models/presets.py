@@ -20,7 +20,7 @@ PRESETS: Mapping[str, Config] = {**classifier_presets.PRESETS, **gan_presets.PRE
 
 DESCRIPTIONS: Mapping[str, str] = {
     "clothing-cnn": "Ten kinds of clothing in grey pictures of 28 pixels (Fashion-MNIST), the bundled classifier.",
-    "clothing-small": "The same with a quarter of the work.",
+    "clothing-small": "The same with a sixth of the work.",
     "clothing-plain": "The same with the textbook network: convolutions, pooling and fully connected layers.",
     "cifar10": "Ten kinds of things in colour pictures of 32 pixels (CIFAR-10), a benchmark.",
     "pictures-tiny": "A few hundred grey pictures of your own at 28 pixels, learnt within a minute.",

@@ -118,5 +118,5 @@ def test_ten_thousand_test_pictures_are_labelled_as_in_process(client: httpx.Cli
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         served = [index for part in pool.map(classify, range(0, 10_000, 50)) for index in part]
     right = sum(index == label for index, label in zip(served, tests.labels.tolist(), strict=True))
-    assert right >= 9_400
+    assert right >= 9_450
     assert served == in_process
