@@ -1,4 +1,4 @@
-"""The infer worker: interactive batches in the main thread, durable jobs of the same networks in a thread beside it."""
+"""The infer worker: interactive batches in two threads, durable jobs of the same networks in a third."""
 
 import contextlib
 import os
@@ -20,6 +20,7 @@ from worker.durable.runner import Runner
 from worker.reporter import Reporter
 from worker.serving import device
 from worker.serving.checkpoints import Checkpoints
+from worker.serving.hands import Hands
 from worker.serving.inference import Inference
 from worker.serving.loaded import Loaded
 from worker.serving.loader import Loader
@@ -28,6 +29,10 @@ from worker.serving.preload import Preload
 from worker.serving.warm_up import wait_for_schema, warm_up
 
 _log = structlog.get_logger()
+
+HANDS = 2
+"""Batches that are worked on at a time: a core that is done with one goes on with the other, while the last pictures of
+the one are computed, its reply is sent, and the pixels of the next one are fetched."""
 
 HAND_OVER_SECONDS = 7.0
 """How long the end waits for a job's slice; the supervisor waits ten seconds for the process."""
@@ -71,8 +76,8 @@ def _serve(
     settings: Settings, name: str, *, store: Store, loaded: Loaded, reporter: Reporter, database: Database
 ) -> int:
     client = redis_client.connect(settings.redis)
-    turns = threading.Lock()
-    inference = Inference(client, loaded=loaded, reporter=reporter, turns=turns)
+    turns = threading.Semaphore(HANDS)
+    inference, hands = Inference(client, loaded=loaded, reporter=reporter, turns=turns), Hands(HANDS)
     batch_jobs = BatchJobs(store, loaded=loaded, turns=turns, slice_images=settings.max_batch_images, reporter=reporter)
     kinds = batch_jobs.kinds()
     runner = Runner(
@@ -102,14 +107,15 @@ def _serve(
         queue=INFER_QUEUE,
         name=name,
         tasks={
-            CLASSIFY_TASK: inference.classify,
-            GENERATE_TASK: inference.generate,
-            SIMILAR_TASK: inference.similar,
+            CLASSIFY_TASK: hands.doing(inference.classify),
+            GENERATE_TASK: hands.doing(inference.generate),
+            SIMILAR_TASK: hands.doing(inference.similar),
             JOB_TASK: lambda _job_id: lane.wake(),
         },
         ready=reporter.ready,
         leaving=leaving,
     )
+    hands.rest()
     preload.stop()
     if not lane.stop(timeout_seconds=HAND_OVER_SECONDS):
         _log.warning("a job did not leave off in time; its lease runs out")

@@ -80,8 +80,8 @@ class Reporter:
         """Say that no new work is taken. Does not wait for Redis, since it is called in a signal handler."""
         self._state = WorkerState.DRAINING
 
-    def count(self, *, images: int, seconds: float) -> None:
-        """Add one batch to the sums."""
+    def count(self, *, images: int, seconds: float = 0.0) -> None:
+        """Add one batch to the sums; its seconds only where `working` did not count them."""
         with self._lock:
             self._batches += 1
             self._images += images

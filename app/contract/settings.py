@@ -50,7 +50,7 @@ class Settings(BaseSettings):
     )
     publish_budget_seconds: float = Field(2.0, gt=0, description="Longest wait for the broker to take a message.")
     max_batch_images: int = Field(64, ge=1, le=512, description="Most images in one message to a worker.")
-    in_flight_batches: int = Field(2, ge=1, description="Batches of one model a process keeps at the workers at once.")
+    in_flight_batches: int = Field(3, ge=1, description="Batches of one model a process keeps at the workers at once.")
     max_queued_images: int = Field(2048, ge=1, description="Images of one model a process lets wait before it sheds.")
     max_requests: int = Field(3072, ge=1, description="Requests a process answers at once; more are refused with 503.")
     max_images_per_request: int = Field(64, ge=1, description="Most images in one request.")

@@ -6,9 +6,9 @@ from that progress; a slice that is done twice writes the same bytes under the s
 
 import hashlib
 import io
-import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -30,13 +30,19 @@ class BatchJobs:
     """Runs jobs of the kinds `generate`, `animate` and `classify`; to a worker, a walk is the pictures of its frames.
 
     Args:
-        turns: held while a network runs, so that interactive batches come in between.
+        turns: held while a network runs, so that interactive batches come in beside or between.
         slice_images: pictures of one turn.
         reporter: told of each slice, which is as much a batch as one that somebody waits for.
     """
 
     def __init__(
-        self, store: Store, *, loaded: Loaded, turns: threading.Lock, slice_images: int, reporter: Reporter
+        self,
+        store: Store,
+        *,
+        loaded: Loaded,
+        turns: AbstractContextManager[object],
+        slice_images: int,
+        reporter: Reporter,
     ) -> None:
         self._store = store
         self._loaded = loaded

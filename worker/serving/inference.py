@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,16 +47,17 @@ class Answer:
 
 
 class Inference:
-    """Answers batches.
+    """Answers batches, in any number of threads.
 
     Args:
-        turns: held while a network runs, so that a durable job and a batch do not compute at once.
+        turns: held while a network runs, by batches and durable jobs alike.
     """
 
-    def __init__(self, client: redis.Redis, *, loaded: Loaded, reporter: Reporter, turns: threading.Lock) -> None:
+    def __init__(
+        self, client: redis.Redis, *, loaded: Loaded, reporter: Reporter, turns: AbstractContextManager[object]
+    ) -> None:
         self._redis = client
-        # One for all replies: making a pipeline costs a third of a millisecond, as much as a small network.
-        self._pipeline = client.pipeline(transaction=False)
+        self._replies = _Replies(client)
         self._loaded = loaded
         self._reporter = reporter
         self._turns = turns
@@ -63,17 +65,22 @@ class Inference:
     def classify(self, message: dict[str, Any]) -> None:
         """Answer a `ClassifyBatch`, given as its JSON document."""
         batch = ClassifyBatch.model_validate(message)
-        self._answer(batch, lambda engine: classified(engine, batch, self._pixels(batch)), spent=(batch.pixels,))
+        self._answer(
+            batch,
+            lambda engine, pixels: classified(engine, batch, pixels),
+            fetch=lambda: self._pixels(batch),
+            spent=(batch.pixels,),
+        )
 
     def generate(self, message: dict[str, Any]) -> None:
         """Answer a `GenerateBatch`, given as its JSON document."""
         batch = GenerateBatch.model_validate(message)
-        self._answer(batch, lambda engine: drawn(engine, batch), spent=())
+        self._answer(batch, lambda engine, _: drawn(engine, batch))
 
     def similar(self, message: dict[str, Any]) -> None:
         """Answer a `SimilarBatch`, given as its JSON document."""
         batch = SimilarBatch.model_validate(message)
-        self._answer(batch, lambda engine: Answer(engine.similar(batch.drawing, batch.count), images=0), spent=())
+        self._answer(batch, lambda engine, _: Answer(engine.similar(batch.drawing, batch.count), images=0))
 
     def _pixels(self, batch: ClassifyBatch) -> bytes:
         found = self._redis.get(batch.pixels)
@@ -82,7 +89,15 @@ class Inference:
         assert isinstance(found, bytes)
         return found
 
-    def _answer(self, batch: InteractiveBatch, work: Callable[[Engine], Answer], *, spent: tuple[str, ...]) -> None:
+    def _answer(
+        self,
+        batch: InteractiveBatch,
+        work: Callable[[Engine, bytes], Answer],
+        *,
+        fetch: Callable[[], bytes] = bytes,
+        spent: tuple[str, ...] = (),
+    ) -> None:
+        """Reply to a batch with what `work` makes of what `fetch` gives; the keys `spent` are done with then."""
         started = time.time()
         if started > batch.deadline:
             # Nobody waits for it. Its pixels expire by themselves, or serve the same batch sent once more.
@@ -93,34 +108,43 @@ class Inference:
         tracing.past("queue", seconds=started - batch.sent_at, parent=batch.traceparent)
         with tracing.span(batch.kind, parent=batch.traceparent) as span:
             header = Reply(batch=batch.id, queue_ms=max(0.0, 1000 * (started - batch.sent_at)))
-            clock = time.perf_counter()
             try:
-                engine = self._loaded.engine(batch.digest)
-                with self._turns, tracing.span("compute"):
-                    answer = work(engine)
-                seconds = time.perf_counter() - clock
+                with self._reporter.working():
+                    clock = time.perf_counter()
+                    engine, fetched = self._loaded.engine(batch.digest), fetch()
+                    with self._turns, tracing.span("compute"):
+                        answer = work(engine, fetched)
+                    seconds = time.perf_counter() - clock
                 message = answer.packed(header.model_copy(update={"compute_ms": 1000 * seconds}))
             except Exception as error:  # a batch must never end the worker, and somebody waits for the reply
                 failure = failures.told(error)
                 span.failed(failure.code)
                 message = pack(header.model_copy(update={"code": failure.code, "detail": failure.detail}))
             else:
-                self._reporter.count(images=answer.images, seconds=seconds)
+                self._reporter.count(images=answer.images)
             self._send(batch, message, spent)
 
     def _send(self, batch: Batch, message: bytes, spent: tuple[str, ...]) -> None:
+        pipeline = self._replies.pipeline
         try:
-            self._pipeline.rpush(batch.reply_to, message)
-            self._pipeline.expire(batch.reply_to, REPLY_SECONDS)
+            pipeline.rpush(batch.reply_to, message)
+            pipeline.expire(batch.reply_to, REPLY_SECONDS)
             if spent:
-                self._pipeline.delete(*spent)
-            self._pipeline.execute()
+                pipeline.delete(*spent)
+            pipeline.execute()
         except redis.RedisError as error:
             # The sender sends the batch once more when it is connected again; its pixels are still there.
             _log.warning("a reply is lost", batch=batch.id, error=str(error))
         finally:
             # Where it could not even connect, the commands would wait in it for the next reply.
-            self._pipeline.reset()
+            pipeline.reset()
+
+
+class _Replies(threading.local):
+    """A thread's pipeline for all its replies: making one takes a third of a millisecond, as a small network does."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.pipeline = client.pipeline(transaction=False)
 
 
 def classified(engine: Engine, batch: ClassifyBatch, raw: bytes) -> Answer:

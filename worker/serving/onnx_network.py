@@ -1,6 +1,9 @@
 """A network in ONNX Runtime, on the CPU, without torch."""
 
+import contextlib
 import math
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,8 @@ from numpy.typing import NDArray
 from app.contract.errors import BadCheckpoint
 
 PART_IMAGES = 4
-"""Pictures that a core takes at a time. Small parts let a core that the api keeps busy take fewer of them; below four
-the network takes more time for each picture."""
+"""Pictures that a core takes at a time. A core that the api keeps busy takes fewer parts, and the smaller they are the
+sooner the last one is done; below four, some networks take more time for each picture."""
 
 
 class OnnxNetwork:
@@ -37,7 +40,7 @@ class OnnxNetwork:
         self._threads = threads
         self._single = _session(path, digest, threads=1)
         self._shared = self._single if threads == 1 else _session(path, digest, threads=threads)
-        self._others = None if threads == 1 else ThreadPoolExecutor(threads - 1, thread_name_prefix="compute")
+        self._cores = None if threads == 1 else _pool(threads)
         self.explains = "heat" in {output.name for output in self._single.get_outputs()}
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -53,26 +56,34 @@ class OnnxNetwork:
         return self._run("pixels", "styles", styles)
 
     def _run(self, output: str, name: str, batch: NDArray[Any]) -> NDArray[Any]:
-        if len(batch) == 1 or self._others is None:
+        if len(batch) == 1 or self._cores is None:
             return self._shared.run([output], {name: batch})[0]
         parts = np.array_split(batch, min(len(batch), max(self._threads, math.ceil(len(batch) / PART_IMAGES))))
-        computed: list[Any] = [None] * len(parts)
-        left = iter(range(len(parts)))
-
-        def compute() -> None:
-            for number in left:  # the next one that no other thread has taken
-                computed[number] = self._single.run([output], {name: parts[number]})[0]
-
-        others = [self._others.submit(compute) for _ in range(self._threads - 1)]
+        computing = [self._cores.submit(self._single.run, [output], {name: part}) for part in parts]
         try:
-            compute()
-        finally:
-            list(left)  # where this failed, nobody begins another part
-            begun = [other for other in others if not other.cancel()]
-            wait(begun)  # who tries again with fewer pictures shall have all memory for them
-        for other in begun:
-            other.result()
-        return np.concatenate(computed)
+            return np.concatenate([part.result()[0] for part in computing])
+        except BaseException:
+            for part in computing:
+                part.cancel()
+            wait(computing)  # who tries again with fewer pictures shall have all memory for them
+            raise
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    """Threads that compute, one on each core where there are as many of them.
+
+    Left to themselves, two of them share a core for milliseconds beside an idle one: where cores share no cache, or a
+    virtual machine does not tell that they do, the kernel moves work between them late.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    free = iter(cores)
+
+    def stay() -> None:
+        if threads == len(cores):
+            with contextlib.suppress(OSError):  # some sandboxes do not allow it
+                os.sched_setaffinity(threading.get_native_id(), {next(free)})
+
+    return ThreadPoolExecutor(threads, thread_name_prefix="compute", initializer=stay)
 
 
 def _session(path: Path, digest: str, *, threads: int) -> onnxruntime.InferenceSession:

@@ -4,6 +4,7 @@ This module imports torch, so it is imported only when one of its networks is ne
 and a quarter of a gigabyte from a worker that runs on ONNX Runtime.
 """
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ from models.levels import to_levels
 
 
 class TorchNetwork:
-    """The checkpoint at `path` on `device`, with the inputs and outputs of its ONNX graph."""
+    """The checkpoint at `path` on `device`, with the inputs and outputs of its ONNX graph.
+
+    One batch computes at a time, whoever asks: a heat map takes notes in the network while it runs.
+    """
 
     engine = "torch"
 
@@ -26,25 +30,27 @@ class TorchNetwork:
         loaded = checkpoint.load(path)
         self._calibration = Calibration(**loaded.header.calibration)
         self._network = checkpoint.build(loaded).to(self._on, memory_format=torch.channels_last)
+        self._turn = threading.Lock()
         self.device = torch.cuda.get_device_name(self._on) if self._on.type == "cuda" else "cpu"
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated logits [N, classes] of pictures [N, H, W, C]."""
-        with torch.inference_mode():
+        with self._turn, torch.inference_mode():
             return self._calibration.apply(self._network(self._pictures(pixels)).float()).cpu().numpy()
 
     def pixels(self, styles: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pictures [N, H, W, C] of styles [N, stages, style_size]."""
-        with torch.inference_mode():
+        with self._turn, torch.inference_mode():
             pictures = self._network.synthesis(torch.from_numpy(styles).to(self._on)).float()
             return to_levels(pictures).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
     def heat_maps(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Where the network looked for the likeliest class of pictures [N, H, W, C]: uint8 [N, H, W]."""
         pictures = self._pictures(pixels)
-        with torch.inference_mode():
-            likeliest = self._network(pictures).argmax(1)
-        maps = explain.heat_map(self._network, pictures, likeliest.clone())
+        with self._turn:
+            with torch.inference_mode():
+                likeliest = self._network(pictures).argmax(1)
+            maps = explain.heat_map(self._network, pictures, likeliest.clone())
         return (maps * 255).round().to(torch.uint8).cpu().numpy()
 
     def _pictures(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
