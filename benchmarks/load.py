@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 BROKEN = 0
-"""The status of a request whose connection broke."""
+"""The status of a request whose connection broke, or whose answer does not say how long it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,12 @@ class _Connection(asyncio.Protocol):
         if self._received:
             data = self._received + data
         end = data.find(b"\r\n\r\n")
-        if end < 0 or len(data) < end + 4 + (length := _body_length(data, end)):
+        length = 0 if end < 0 else _body_length(data, end)
+        if length is None:
+            assert self._transport is not None
+            self._transport.abort()
+            return
+        if end < 0 or len(data) < end + 4 + length:
             self._received = data
             return
         self._received = b""
@@ -238,11 +243,11 @@ class _Connection(asyncio.Protocol):
         self._answered(self, answer)
 
 
-def _body_length(data: bytes, end: int) -> int:
-    """What the head, which ends at `end`, says of the body's length."""
+def _body_length(data: bytes, end: int) -> int | None:
+    """What the head, which ends at `end`, says of the body's length; None when it says nothing, as of one in chunks."""
     at = data.find(b"ontent-", 0, end)
     while at >= 0:
         if data[at + 7 : at + 14].lower() == b"length:":
             return int(data[at + 14 : data.find(b"\r", at)])
         at = data.find(b"ontent-", at + 1, end)
-    return 0
+    return None

@@ -10,7 +10,7 @@ from typing import Any
 import ray
 from ray import serve
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from benchmarks.peer_servers.pipeline import LARGEST_BATCH, WAIT_SECONDS, Pipeline
 
@@ -32,11 +32,11 @@ class Likenesses:
     async def _draw(self, seeds: list[str]) -> list[bytes]:
         return self._pipeline.draw(seeds)
 
-    async def __call__(self, request: Request) -> Any:
+    async def __call__(self, request: Request) -> Response:
         body = await request.body()
         if request.url.path == "/draw":
             return Response(await self._draw(body.decode()), media_type="image/png")
-        return await self._classify(body)
+        return JSONResponse(await self._classify(body))  # what is no response is sent in chunks
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
 """The load generator against a server whose answers are known."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from benchmarks import load
@@ -19,9 +19,19 @@ async def twice(request: Request) -> Response:
     return Response(status_code=503) if body == b"busy" else Response(body * 2)
 
 
+async def chunks(_request: Request) -> Response:
+    """Does not say how long it is."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"a"
+
+    return StreamingResponse(body())
+
+
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with serving.listening(Starlette(routes=[Route("/", twice, methods=["POST"])])) as address:
+    routes = [Route("/", twice, methods=["POST"]), Route("/chunks", chunks)]
+    with serving.listening(Starlette(routes=routes)) as address:
         yield address
 
 
@@ -55,6 +65,11 @@ def test_refusals_and_wrong_answers_are_told_apart(url: str) -> None:
     assert outcome.statuses == {200: 10, 503: 10}
     assert len(outcome.refusals_ms) == 10
     assert outcome.wrong == 20
+
+
+def test_an_answer_that_does_not_say_how_long_it_is_counts_as_broken(url: str) -> None:
+    outcome = load.open_loop(url, itertools.repeat(load.Request.of("GET", "/chunks")), rate=100, seconds=0.1)
+    assert outcome.statuses == {load.BROKEN: 10}
 
 
 def test_nobody_at_the_address_is_a_broken_connection(free_port: int) -> None:
