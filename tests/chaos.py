@@ -37,7 +37,10 @@ SLACK_SECONDS = 2.0
 
 CLIENTS = 6
 SEEDS_PER_JOB = 8
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS, SETTLE_SECONDS_PER_JOB = 120.0, 0.1
+DISK_BYTES, DISK_BYTES_PER_SECOND = 300_000_000, 300_000
+"""Room for the service, and for what its jobs leave for good: three a second, with eight files of a page each."""
+
 MOST_GROWTH, SLIGHT_GROWTH_BYTES = 1.3, 20_000_000
 """A program may take so many times the memory in the second half that it took in the first, or so much more."""
 
@@ -74,6 +77,7 @@ class Tally:
     slowest_seconds: float = 0.0
     jobs: set[str] = dataclasses.field(default_factory=set)
     memory: dict[str, list[int]] = dataclasses.field(default_factory=dict)
+    disk: dict[str, int] = dataclasses.field(default_factory=dict)
 
     def note(self, what: str, status: int, began: float, *, starved: float, expected: set[int]) -> None:
         """Count an answer that has come now, to a client that waited for a core for `starved` seconds."""
@@ -117,6 +121,11 @@ def resident_bytes(pid: int) -> int:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def disk_bytes(folder: Path) -> int:
+    """What the files below `folder` take."""
+    return sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
 class Load:
@@ -176,29 +185,29 @@ class Load:
         self._ask("nonsense", lambda: client.post("/v1/classify", content=body), expected={415, 422, 503})
 
     def _job(self, client: httpx.Client, chance: random.Random) -> None:
-        """Accepted at least once: the same `Idempotency-Key` is sent until the answer arrives."""
+        """Accepted at least once: the same `Idempotency-Key` is sent until an answer comes, which may be the job's."""
         if chance.random() > 0.3:
             return
         name = f"chaos-{chance.randrange(10**12)}"
-        body = {"seeds": [f"{name}-{number}" for number in range(SEEDS_PER_JOB)], "size": 64}
+        body = {"seeds": [f"{name}-{number}" for number in range(SEEDS_PER_JOB)], "size": 16, "format": "jpeg"}
         headers = {"Prefer": "respond-async", "Idempotency-Key": name}
         while not self.ended.is_set():
             try:
                 answer = self._ask(
-                    "job", lambda: client.post("/v1/generate", json=body, headers=headers), expected={202, 503}
+                    "job", lambda: client.post("/v1/generate", json=body, headers=headers), expected={200, 202, 503}
                 )
             except httpx.TransportError:
                 self.ended.wait(0.2)
                 continue
-            if answer.status_code == 202:
+            if answer.is_success:
                 with self._tally.lock:
-                    self._tally.jobs.add(answer.json()["id"])
+                    self._tally.jobs.add(answer.headers["Location"].rpartition("/")[2])
                 return
 
 
 def settle(service: Service, tally: Tally) -> None:
     """Wait until every accepted job has ended, and look at each."""
-    until = time.monotonic() + SETTLE_SECONDS
+    until = time.monotonic() + SETTLE_SECONDS + SETTLE_SECONDS_PER_JOB * len(tally.jobs)
     with httpx.Client(base_url=service.base_url, timeout=30, trust_env=False) as client:
         for job_id in sorted(tally.jobs):
             job = {"status": "unknown"}
@@ -235,6 +244,7 @@ def look_for_leftovers(service: Service, tally: Tally, *, before: int) -> None:
         tally.wrong.append(f"{len(lasting)} keys stay in Redis, such as {lasting[0]}")
     if (now := len(processes(service.home))) > before:
         tally.wrong.append(f"{now} processes run, and {before} did at the beginning")
+    tally.disk = {entry.name: disk_bytes(entry) for entry in service.home.iterdir() if entry.is_dir()}
     places = [entry for entry in (service.home / "training").iterdir() if entry.is_dir()]
     if len(places) != 1 or [file.name for file in places[0].iterdir()] != ["lock"]:
         tally.wrong.append(f"the train worker's places are {sorted(place.name for place in places)}")
@@ -255,7 +265,9 @@ def run(home: Path, *, seconds: float, seed: int, with_postgres: bool = False) -
     """
     tally = Tally()
     with contextlib.ExitStack() as stack:
-        small = stack.enter_context(mischief.small_disk(home))
+        small = stack.enter_context(
+            mischief.small_disk(home, size_bytes=DISK_BYTES + int(seconds * DISK_BYTES_PER_SECOND))
+        )
         settings, cluster = dict(SETTINGS), None
         if with_postgres:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="likeness-postgres-")))
@@ -315,8 +327,11 @@ def main() -> int:
     print(
         "memory:    " + ", ".join(f"{what}: {max(sizes) / 1e6:.0f} MB" for what, sizes in sorted(tally.memory.items()))
     )
+    print("disk:      " + ", ".join(f"{what}: {size / 1e6:.0f} MB" for what, size in sorted(tally.disk.items())))
     print(f"jobs:      {len(tally.jobs)} accepted; slowest answer {tally.slowest_seconds:.1f} s with an api and a core")
-    print("\n".join(tally.wrong) or "nothing went wrong")
+    for what, count in Counter(tally.wrong).most_common():
+        print(f"{what} ({count} times)" if count > 1 else what)
+    print("" if tally.wrong else "nothing went wrong")
     return 1 if tally.wrong else 0
 
 

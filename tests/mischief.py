@@ -25,8 +25,6 @@ LONGEST_SECONDS = 4.0
 PROGRAMS = {"api": "app.server", "infer": "worker infer", "train": "worker train", "redis": "redis-server"}
 """Processes of `likeness up` by words of their command lines."""
 
-DISK_BYTES = 300_000_000
-
 
 @dataclasses.dataclass(frozen=True)
 class Deed:
@@ -191,10 +189,10 @@ def grown(samples: Sequence[tuple[float, float]], began: float, ended: float) ->
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[bool]:
+def small_disk(folder: Path, *, size_bytes: int) -> Iterator[bool]:
     """Put a small disk of its own at `folder` while the block runs; whether that is allowed here (it takes root)."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=700", "tmpfs", str(folder)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=700", "tmpfs", str(folder)]
     mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
     try:
         yield mounted
