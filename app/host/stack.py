@@ -6,6 +6,7 @@ before anything starts, and clients wait in the socket's queue, rather than bein
 
 import asyncio
 import contextlib
+import functools
 import importlib.util
 import json
 import signal
@@ -103,8 +104,9 @@ class Stack:
             path = Path(settings.redis.removeprefix("unix://"))
             server = embedded.find_server()
             self._write("redis", f"starting {server} on {path}")
+            clear = functools.partial(embedded.remove_leftovers, path.parent)
             await self._supervisor.start(
-                supervisor.Program("redis", embedded.command(path, server=server), stop_seconds=20)
+                supervisor.Program("redis", embedded.command(path, server=server), before=clear, stop_seconds=20)
             )
             await asyncio.to_thread(embedded.wait_until_answers, path, timeout=30)
         published = await asyncio.to_thread(prepare.prepare, settings, checkpoints=prepare.bundled_checkpoints())

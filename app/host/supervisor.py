@@ -29,6 +29,8 @@ class Program:
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
+    # Called before every start, the first one and those after a death.
+    before: Callable[[], None] = lambda: None
     # It gets SIGTERM, and SIGKILL once this time is over.
     stop_seconds: float = 10.0
 
@@ -153,6 +155,7 @@ class _Keeper:
         return self._stopping.is_set()
 
     async def _spawn(self) -> None:
+        self._program.before()
         # The pipe is our own because asyncio's `wait` returns only when its pipes are closed, which a process left
         # behind by the dead one could put off for ever.
         read, write = os.pipe()

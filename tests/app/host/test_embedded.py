@@ -1,6 +1,5 @@
 import os
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -47,24 +46,36 @@ def test_only_its_owner_reaches_the_socket_and_no_port_is_open(short_dir: Path) 
         assert client.config_get("port") == {"port": "0"}
 
 
-def test_messages_are_there_again_after_a_kill(short_dir: Path) -> None:
-    path = short_dir / "killed" / "redis.sock"
+def test_counts_are_there_again_after_a_stop_and_after_a_kill(short_dir: Path) -> None:
+    path = short_dir / "counts" / "redis.sock"
     with running_redis(path) as server, redis.Redis(unix_socket_path=str(path), decode_responses=True) as client:
-        for number in range(100):
-            client.rpush("queue", number)
-        _wait_for_the_disk(client)
+        client.incrby("stopped", 3)
+        server.terminate()
+        server.wait(20)
+    with running_redis(path) as server, redis.Redis(unix_socket_path=str(path), decode_responses=True) as client:
+        assert client.config_get("save") == {"save": f"{embedded.SNAPSHOT_SECONDS} 1"}
+        client.incrby("killed", 4)
+        client.save()  # what the server does by itself once a minute
         server.kill()
     with running_redis(path), redis.Redis(unix_socket_path=str(path), decode_responses=True) as client:
-        assert client.llen("queue") == 100
+        assert client.mget("stopped", "killed") == ["3", "4"]
+
+
+def test_what_waits_in_redis_does_not_fill_the_disk(short_dir: Path) -> None:
+    path = short_dir / "pixels" / "redis.sock"
+    with running_redis(path), redis.Redis(unix_socket_path=str(path)) as client:
+        for number in range(20):
+            client.set(f"pixels-{number}", os.urandom(200_000))
+        assert sum(file.stat().st_size for file in path.parent.iterdir()) < 100_000
+
+
+def test_what_killed_servers_left_behind_is_removed_and_the_snapshot_stays(tmp_path: Path) -> None:
+    (tmp_path / "appendonlydir").mkdir()
+    for name in ("temp-123.rdb", "temp-rewriteaof-bg-7.aof", "appendonly.aof", "appendonlydir/1.aof", "dump.rdb"):
+        (tmp_path / name).write_bytes(b"x")
+    embedded.remove_leftovers(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["dump.rdb"]
 
 
 def test_nothing_answers_where_no_server_runs(tmp_path: Path) -> None:
     assert not embedded.answers(tmp_path / "none.sock")
-
-
-def _wait_for_the_disk(client: redis.Redis) -> None:
-    """The file is written on every turn of the server's loop and synced each second; a kill loses neither."""
-    deadline = time.monotonic() + 60
-    while client.info("persistence")["aof_buffer_length"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -88,6 +88,17 @@ def test_a_killed_program_is_back_within_two_seconds() -> None:
     assert supervisor.FIRST_PAUSE_SECONDS <= took < 2.0
 
 
+def test_what_comes_before_a_start_comes_before_each(tmp_path: Path) -> None:
+    async def act() -> None:
+        lines, code = Lines(), f"import os; os.rmdir({str(tmp_path / 'cleared')!r}); print('up', flush=True)"
+        keeper = Supervisor(lines.write)
+        await keeper.start(Program("a", python(code), before=(tmp_path / "cleared").mkdir))
+        await lines.wait_for(("a", "up"), ("a", "up"))
+        await keeper.stop("a")
+
+    asyncio.run(act())
+
+
 def test_a_program_that_keeps_failing_is_started_ever_more_rarely() -> None:
     async def act() -> int:
         lines = Lines()
