@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import load
-from benchmarks.load import Outcome, Request
+from benchmarks.connections import Request
+from benchmarks.load import Outcome
 
 FACE = "/v1/faces/ada.webp?size=96&radius=50"
 ROUNDS = 2

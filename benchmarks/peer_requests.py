@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import workload
-from benchmarks.load import Request
+from benchmarks.connections import Request
 
 _PNG, _END = b"\x89PNG", b"IEND\xaeB`\x82"
 _JSON = (("Content-Type", "application/json"),)

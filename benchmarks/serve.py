@@ -24,6 +24,7 @@ import httpx
 
 from app.contract import cores
 from benchmarks import load, workload
+from benchmarks.connections import Request
 from benchmarks.processes import Processes
 from benchmarks.workload import Bare
 from tests.running import running_service
@@ -88,7 +89,7 @@ class Bench:
         self._url, self._processes, self._seconds = url, processes, seconds
 
     def run(
-        self, name: str, requests: Iterator[load.Request], check: load.Check, *, clients: int, limits: Limits
+        self, name: str, requests: Iterator[Request], check: load.Check, *, clients: int, limits: Limits
     ) -> load.Outcome:
         """Keep `clients` requests going and print two lines."""
         sent, spent = _coalescing(self._url), self._processes.cpu_seconds()

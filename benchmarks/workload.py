@@ -21,7 +21,7 @@ from PIL import Image
 
 from app.contract import cores
 from app.contract.registry import read_header
-from benchmarks import load
+from benchmarks.connections import Request
 from benchmarks.peer_servers import pipeline
 from models import checkpoint, images, styles
 from worker.serving.onnx_network import OnnxNetwork
@@ -146,18 +146,16 @@ def decode(file: bytes) -> np.ndarray:
     return np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE, 1)
 
 
-def classifications(asked: Pictures, *, content_type: str = "image/png") -> Iterator[load.Request]:
+def classifications(asked: Pictures, *, content_type: str = "image/png") -> Iterator[Request]:
     """Requests for one label each, round and round."""
     requests = [
-        load.Request.of(
-            "POST", "/v1/classify?top_k=1", body=file, headers=(("Content-Type", content_type),), expected=label
-        )
+        Request.of("POST", "/v1/classify?top_k=1", body=file, headers=(("Content-Type", content_type),), expected=label)
         for file, label in zip(asked.files, asked.labels, strict=True)
     ]
     return itertools.cycle(requests)
 
 
-def right_label(request: load.Request, status: int, body: bytes) -> bool:
+def right_label(request: Request, status: int, body: bytes) -> bool:
     """Whether the label is the bare network's; a refusal is not wrong."""
     if status != 200:
         return status == 503
@@ -165,13 +163,13 @@ def right_label(request: load.Request, status: int, body: bytes) -> bool:
     return bool(result["predictions"][0]["index"] == request.expected)
 
 
-def faces() -> Iterator[load.Request]:
+def faces() -> Iterator[Request]:
     """Requests for faces that nobody has asked for before."""
     stamp = time.time_ns()
-    return (load.Request.of("GET", f"/v1/faces/{stamp}-{number}.png") for number in itertools.count())
+    return (Request.of("GET", f"/v1/faces/{stamp}-{number}.png") for number in itertools.count())
 
 
-def is_face(_request: load.Request, status: int, body: bytes) -> bool:
+def is_face(_request: Request, status: int, body: bytes) -> bool:
     """Whether the answer is a whole PNG file; a refusal is not wrong."""
     return body.startswith(b"\x89PNG") and body.endswith(b"IEND\xaeB`\x82") if status == 200 else status == 503
 
