@@ -3,10 +3,12 @@
 A batch leaves at once while fewer than `in_flight` batches of its lane (one model, one kind of work) are out.
 Otherwise requests gather until an answer comes back or a batch is full. There is no timer: an idle service adds no
 waiting, a busy one batches by itself. Owners take turns: who waits with one image is in the next batch, however many
-another one has in front of it. Knows nothing of networks, Redis or pictures: an item is one image, whatever that is.
+another one has in front of it. No more may wait in a lane than is answered while that is of use. Knows nothing of
+networks, Redis or pictures: an item is one image, whatever that is.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from typing import Generic, TypeVar
 
 from app.contract import tracing
 from app.contract.errors import Busy, DeadlineExceeded
+from app.interactive.pace import Pace
 
 TURN_IMAGES = 8
 """Images of one owner that go into a batch before the next owner has its turn. A request may be split between batches,
@@ -81,6 +84,7 @@ class _Lane(Generic[I, R]):
     lines: dict[str, _Line[I, R]] = field(default_factory=dict)  # owners who wait; the next turn is the first one's
     out: int = 0  # batches at the workers
     pump_due: bool = False
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def waiting(self) -> int:
@@ -88,13 +92,31 @@ class _Lane(Generic[I, R]):
 
 
 class Coalescer(Generic[L, I, R]):
-    """Lanes of waiting requests. Belongs to one event loop."""
+    """Lanes of waiting requests. Belongs to one event loop.
 
-    def __init__(self, send: Send[L, I, R], *, max_batch_images: int, in_flight: int, max_queued_images: int) -> None:
-        self._send = send
+    Args:
+        max_batch_images: the largest batch; so many may wait at any time, since they are in the next one.
+        in_flight: batches of a lane that are out at a time.
+        max_queued_images: so many wait at the most.
+        max_queue_seconds: no more wait than are answered in this time, as soon as it is known how many that are.
+        clock: seconds of a steady clock.
+    """
+
+    def __init__(
+        self,
+        send: Send[L, I, R],
+        *,
+        max_batch_images: int,
+        in_flight: int,
+        max_queued_images: int,
+        max_queue_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._send, self._clock = send, clock
         self._max_batch_images = max_batch_images
         self._in_flight = in_flight
         self._max_queued_images = max_queued_images
+        self._max_queue_seconds = max_queue_seconds
         self._lanes: dict[L, _Lane[I, R]] = {}
         self._batches: set[asyncio.Task[None]] = set()
         self.batches_sent = 0
@@ -111,7 +133,8 @@ class Coalescer(Generic[L, I, R]):
         line = None if lane is None else lane.lines.get(owner)
         if lane is None or line is None or not line.waiting:
             return  # whoever waits for nothing may ask for as much as fits into one request
-        if line.waiting + count > self._max_queued_images // len(lane.lines):
+        room = lane.pace.room(self._max_queue_seconds, least=self._max_batch_images, most=self._max_queued_images)
+        if line.waiting + count > room // len(lane.lines):
             raise Busy()
 
     async def run(self, key: L, items: Sequence[I], *, deadline: float, owner: str = "") -> Answer[R]:
@@ -188,8 +211,10 @@ class Coalescer(Generic[L, I, R]):
         finally:
             lane.out -= 1
             if answer is None:
+                lane.pace.failed()
                 self._schedule(key, lane)  # when what is left of the failed requests has gone
             else:
+                lane.pace.answered(len(items), now=self._clock(), waiting=lane.waiting)
                 # Before this batch is shared out: a worker may be waiting, and writing the answers takes as long as
                 # computing half of them.
                 self._pump(key, lane)

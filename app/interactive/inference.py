@@ -11,7 +11,7 @@ from app.contract.errors import InternalError, LikenessError
 from app.contract.messages import ClassifyBatch, Drawing, GenerateBatch, Reply, SimilarBatch, pixels_key
 from app.contract.registry import Version
 from app.contract.settings import Settings
-from app.interactive.coalesce import Answer, Coalescer
+from app.interactive.coalesce import Answer, Coalescer, I, R, Send
 from app.interactive.dispatch import Dispatcher
 from app.metrics import Metrics, Work
 
@@ -49,13 +49,18 @@ class Inference:
     def __init__(self, dispatcher: Dispatcher, allowances: Limits, metrics: Metrics, settings: Settings) -> None:
         self._dispatcher, self._allowances, self._metrics = dispatcher, allowances, metrics
         self._deadline_seconds = settings.interactive_deadline_seconds
-        bounds = {
-            "max_batch_images": settings.max_batch_images,
-            "in_flight": settings.in_flight_batches,
-            "max_queued_images": settings.max_queued_images,
-        }
-        self._classify = Coalescer[str, Subject, Scores](self._send_subjects, **bounds)
-        self._draw = Coalescer[str, Drawing, Drawn](self._send_drawings, **bounds)
+
+        def coalescer(send: Send[str, I, R]) -> Coalescer[str, I, R]:
+            return Coalescer(
+                send,
+                max_batch_images=settings.max_batch_images,
+                in_flight=settings.in_flight_batches,
+                max_queued_images=settings.max_queued_images,
+                max_queue_seconds=settings.max_queue_seconds,
+            )
+
+        self._classify = coalescer(self._send_subjects)
+        self._draw = coalescer(self._send_drawings)
 
     @property
     def batches_sent(self) -> int:

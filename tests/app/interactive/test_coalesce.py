@@ -1,5 +1,6 @@
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -29,8 +30,22 @@ class Worker:
         return Answer([2 * item for item in items], queue_ms=1, compute_ms=2)
 
 
-def coalescer(worker: Worker, *, batch: int = 4, in_flight: int = 1, queued: int = 100) -> Coalescer[str, int, int]:
-    return Coalescer(worker.send, max_batch_images=batch, in_flight=in_flight, max_queued_images=queued)
+def coalescer(
+    worker: Worker,
+    *,
+    batch: int = 4,
+    in_flight: int = 1,
+    queued: int = 100,
+    clock: Callable[[], float] = time.monotonic,
+) -> Coalescer[str, int, int]:
+    return Coalescer(
+        worker.send,
+        max_batch_images=batch,
+        in_flight=in_flight,
+        max_queued_images=queued,
+        max_queue_seconds=1.0,
+        clock=clock,
+    )
 
 
 async def settle() -> None:
@@ -269,3 +284,50 @@ async def test_who_gives_up_leaves_the_line() -> None:
     worker.go.set()
     await first
     assert worker.batches == [[0] * 4]
+
+
+class Paced(Worker):
+    """Each batch takes `seconds` of a clock that nothing else moves; those after the first `quick` wait for `go`."""
+
+    def __init__(self, *, seconds: float, quick: int) -> None:
+        super().__init__()
+        self.now, self.seconds, self.quick = 0.0, seconds, quick
+
+    async def send(self, lane: str, items: Sequence[int], deadline: float) -> Answer[int]:
+        if len(self.batches) < self.quick:
+            self.go.set()
+        else:
+            self.go.clear()
+        answer = await super().send(lane, items, deadline)
+        self.now += self.seconds
+        return answer
+
+
+async def test_no_more_wait_than_are_answered_in_time_once_that_is_known() -> None:
+    worker = Paced(seconds=0.4, quick=6)  # four images in each batch, so that ten take a second
+    shared = coalescer(worker, clock=lambda: worker.now)
+    first = [asyncio.create_task(shared.run("lane", [n], deadline=LONG)) for n in range(28)]
+    await asyncio.gather(*first[:24])
+    more = [asyncio.create_task(shared.run("lane", [n], deadline=LONG)) for n in range(12)]
+    await settle()
+    assert [task.done() for task in more] == [False] * 10 + [True] * 2
+    worker.quick = 100
+    worker.go.set()
+    answers = await asyncio.gather(*first, *more, return_exceptions=True)
+    assert [type(answer) for answer in answers[-2:]] == [Busy, Busy]
+
+
+async def test_a_slow_lane_refuses_nobody_who_is_in_its_next_batch() -> None:
+    worker = Paced(seconds=100, quick=6)
+    shared = coalescer(worker, clock=lambda: worker.now)
+    first = [asyncio.create_task(shared.run("lane", [n], deadline=LONG)) for n in range(28)]
+    await asyncio.gather(*first[:24])
+    more = [asyncio.create_task(shared.run("lane", [n], deadline=LONG)) for n in range(5)]
+    await settle()
+    assert [task.done() for task in more] == [False, False, False, False, True]
+    worker.quick = 100
+    worker.go.set()
+    assert [(await task).results for task in more[:4]] == [[0], [2], [4], [6]]
+    with pytest.raises(Busy):
+        await more[4]
+    await asyncio.gather(*first)
