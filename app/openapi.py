@@ -6,6 +6,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app import errors
+from app.contract.errors import Forbidden, InvalidRequest, LikenessError, LimitReached, QueueFull, SlowBody
 from app.contract.schemas.base import Problem
 from app.contract.schemas.classify import ClassifyRequest
 from app.contract.schemas.oip import InferRequest
@@ -31,7 +33,17 @@ EVENT_STREAM: dict[str, Any] = {
 }
 """The content of an answer that is server-sent events: what each of them has, in the words of OpenAPI 3.2."""
 
-_REFERENCE = "#/components/schemas/{model}"
+BYTES: dict[str, Any] = {"type": "string", "format": "binary"}
+"""The schema of a file."""
+
+_SCHEMAS = "#/components/schemas/"
+_UNSAID = "Successful Response"
+"""What FastAPI says of an answer of which a route says nothing."""
+
+
+def files(*media_types: str) -> dict[str, Any]:
+    """The content of a body, or of an answer, that is a file of one of these types."""
+    return {media_type: {"schema": BYTES} for media_type in media_types}
 
 
 def install(app: FastAPI) -> None:
@@ -57,39 +69,37 @@ def _document(app: FastAPI) -> dict[str, Any]:
     )
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     for record in (ClassifyRequest, InferRequest, Problem):
-        schema = record.model_json_schema(ref_template=_REFERENCE)
+        schema = record.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
         schemas |= schema.pop("$defs", {}) | {record.__name__: schema}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     for path in found["paths"].values():
         for operation in path.values():
-            _correct(operation)
+            _correct(operation["responses"], reads="requestBody" in operation, schemas=schemas)
     return found
 
 
-_LIMITED = {
-    "description": "`limit_reached`: A limit is reached. `queue_full`: Too many jobs wait.",
-    "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
-}
-_FORBIDDEN = {"description": "`forbidden`: The key is not for this."}
-_SLOW = {"description": "`slow_body`: The body came too slowly."}
+def _correct(responses: dict[str, Any], *, reads: bool, schemas: dict[str, Any]) -> None:
+    """Say of failures what is true here, never FastAPI's own shape, and of a record what it is.
 
-
-def _correct(operation: dict[str, Any]) -> None:
-    """Say of failures what is true here: problems, never FastAPI's own shape, and never plain JSON."""
-    responses = operation["responses"]
-    # What stands in front of all routes: scopes and limits wherever a key is asked for, and patience wherever a body is
-    # read.
-    problem = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}
+    Scopes and limits stand in front of every route that asks for a key, and patience in front of one that `reads` a
+    body.
+    """
     if "401" in responses:
-        responses.setdefault("403", {**_FORBIDDEN, **problem})
-        responses.setdefault("429", {**_LIMITED, **problem})
-    if "requestBody" in operation:
-        responses.setdefault("408", {**_SLOW, **problem})
+        _add(responses, Forbidden, LimitReached, QueueFull)
+    if reads:
+        _add(responses, SlowBody)
     for status, response in responses.items():
         content = response.get("content", {})
-        if "application/problem+json" in content:
+        if errors.MEDIA_TYPE in content:
             content.pop("application/json", None)
         elif status == "422":
-            response["description"] = "`invalid_request`: The request is not valid."
-            response["content"] = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            response |= errors.declared(InvalidRequest)[422]
+        elif response["description"] == _UNSAID:
+            record = content.get("application/json", {}).get("schema", {}).get("$ref", "").removeprefix(_SCHEMAS)
+            response["description"] = schemas.get(record, {}).get("description", _UNSAID)
+
+
+def _add(responses: dict[str, Any], *kinds: type[LikenessError]) -> None:
+    for status, response in errors.declared(*kinds).items():
+        responses.setdefault(str(status), response)

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from app import errors
 from app.cli.main import application
+from app.contract.errors import BY_CODE
+from app.main import create_app
 from models import checkpoint
+from tests.app.test_authorisation import TABLE
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -48,6 +52,26 @@ def test_the_edits_that_are_shown_are_known_to_the_bundled_faces() -> None:
     shown = re.findall(r"(?:[`=,;]|\{ )([a-z]+): ?-?\d(?:\.\d)?(?=[`,; ])", page)
     assert shown
     assert {checkpoint.DIRECTION + name for name in shown} <= set(faces.weights)
+
+
+def test_the_page_of_the_interface_has_every_address_with_its_scope() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    shown = {
+        address: (what, scope)
+        for address, what, scope in re.findall(r"^\| `([A-Z]+ /\S*)` \| (.+) \| (\w+) \|$", page, re.M)
+    }
+    described = {
+        f"{method.upper()} {path}": operation["summary"]
+        for path, operations in create_app().openapi()["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert shown == {address: (summary, TABLE[address]) for address, summary in described.items()}
+
+
+def test_the_page_of_the_interface_has_every_code_with_its_status() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    shown = set(re.findall(r"^\| (\d+) \| `(\w+)` \| (.+) \|$", page, re.M))
+    assert shown == {(str(errors.STATUS[kind]), code, kind.title) for code, kind in BY_CODE.items()}
 
 
 def test_no_page_names_a_place_on_someones_machine() -> None:

@@ -16,7 +16,9 @@ from starlette.types import Receive
 from app.contract.errors import InvalidRequest, NoImages, TooManyImages, UnsupportedMediaType
 from app.contract.schemas.classify import ClassifyOptions, ClassifyRequest
 from app.errors import InvalidFields
+from models import images
 
+MEDIA_TYPES = tuple(f"image/{kind.lower()}" for kind in images.READABLE)
 ACCEPTED = "multipart/form-data with `image` files, one raw image/* body, or application/json with `images`"
 
 _OPTIONS = frozenset(ClassifyOptions.model_fields)
@@ -66,7 +68,14 @@ def raw(body: bytes, query: bytes) -> Upload:
     """One picture that is the whole body, with options in the query. Raises `NoImages` or `InvalidRequest`."""
     if not body:
         raise NoImages()
-    return Upload((body,), _from_query(query))
+    return Upload((body,), options(query))
+
+
+@lru_cache(maxsize=256)
+def options(query: bytes) -> ClassifyOptions:
+    """The options that a query tells. Raises `InvalidRequest`."""
+    # Most clients ask for the same again and again. What is remembered is as short as a request's head.
+    return _from_strings(QueryParams(query).multi_items(), "query")
 
 
 async def whole(receive: Receive) -> bytes:
@@ -124,12 +133,6 @@ def _json(body: bytes, query: list[tuple[str, str]], most_images: int) -> tuple[
             where = ("body", "images", position, "base64")
             raise InvalidFields([{"loc": where, "msg": "is not base64"}]) from None
     return files, beside.model_copy(update=given)
-
-
-@lru_cache(maxsize=256)
-def _from_query(query: bytes) -> ClassifyOptions:
-    # Most clients ask for the same again and again. What is remembered is as short as a request's head.
-    return _from_strings(QueryParams(query).multi_items(), "query")
 
 
 def _from_strings(items: Iterable[tuple[str, str]], where: str) -> ClassifyOptions:

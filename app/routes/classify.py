@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app import errors
+from app import errors, openapi
 from app.contract.errors import (
     BodyTooLarge,
     Busy,
@@ -52,16 +52,13 @@ _BODY: dict[str, Any] = {
                 "type": "object",
                 "required": ["image"],
                 "properties": {
-                    "image": {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": 64},
+                    "image": {"type": "array", "items": openapi.BYTES, "maxItems": 64},
                     **_OPTIONS,
                 },
             }
         },
         "application/json": {"schema": {"$ref": "#/components/schemas/ClassifyRequest"}},
-        **{
-            f"image/{kind}": {"schema": {"type": "string", "format": "binary"}}
-            for kind in ("png", "jpeg", "webp", "gif", "bmp", "tiff", "avif")
-        },
+        **openapi.files(*uploads.MEDIA_TYPES),
     },
 }
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from app import errors
+from app import errors, openapi
 from app.contract import datasets
 from app.contract.datasets import Dataset, DatasetState
 from app.contract.errors import (
@@ -39,7 +39,7 @@ _BODY: dict[str, Any] = {
                 "properties": {
                     "file": {
                         "type": "array",
-                        "items": {"type": "string", "format": "binary"},
+                        "items": openapi.BYTES,
                         "maxItems": dataset_upload.MOST_FILES,
                         "description": "A zip or tar of pictures: a folder per class, or flat; `train/` and `test/` on "
                         "top say what is held out. Or IDX files, as MNIST has them.",
@@ -118,10 +118,7 @@ async def get_dataset(dataset_id: DatasetId, found: DatasetsPart, caller: Traine
     summary="A contact sheet",
     response_class=Response,
     responses={
-        200: {
-            "content": {"image/png": {"schema": {"type": "string", "format": "binary"}}},
-            "description": "The sheet.",
-        },
+        200: {"content": openapi.files("image/png"), "description": "The sheet."},
         **errors.declared(Unauthenticated, UnknownDataset, NothingYet),
     },
 )
@@ -140,6 +137,7 @@ async def get_sheet(dataset_id: DatasetId, found: DatasetsPart, store: StorePart
     operation_id="deleteDataset",
     summary="Remove a data set",
     status_code=204,
+    response_description="It is gone.",
     responses=errors.declared(Unauthenticated, UnknownDataset, DatasetInUse),
 )
 async def delete_dataset(dataset_id: DatasetId, found: DatasetsPart, caller: Trainer) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app import errors, seeds
+from app import errors, openapi, seeds
 from app.access import viewing
 from app.access.viewing import Viewer, ViewerPart
 from app.contract.errors import BadOption, InvalidRequest
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/v1/faces", tags=["faces"])
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES.values()},
+        "content": openapi.files(*CONTENT_TYPES.values()),
         "description": "The picture.",
         "headers": {
             name: {"schema": {"type": "string"}}

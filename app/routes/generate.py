@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
 
-from app import errors, seeds
+from app import errors, openapi, seeds
 from app.contract.errors import (
     BadOption,
     IdempotencyConflict,
@@ -42,8 +42,6 @@ router = APIRouter(tags=["generate"])
 ROUTE = "/v1/generate"
 JSON, ZIP = "application/json", "application/zip"
 
-_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
-
 
 @router.post(
     ROUTE,
@@ -52,7 +50,7 @@ _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
     response_model=GenerateResponse,
     responses={
         200: {
-            "content": dict.fromkeys((*CONTENT_TYPES.values(), ZIP), _BINARY),
+            "content": openapi.files(*CONTENT_TYPES.values(), ZIP),
             "description": "The pictures: as records, as one file, or as an archive with a manifest.",
         },
         202: {"model": JobView, "description": "A durable job was made of the request."},

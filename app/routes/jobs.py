@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
-from app import errors
+from app import errors, openapi
 from app.contract.errors import (
     JobFinished,
     NotFound,
@@ -94,10 +94,7 @@ async def list_events(
     summary="A picture that a job made",
     response_class=Response,
     responses={
-        200: {
-            "content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES.values()},
-            "description": "The file.",
-        },
+        200: {"content": openapi.files(*CONTENT_TYPES.values()), "description": "The file."},
         **errors.declared(Unauthenticated, UnknownJob, NotFound),
     },
 )

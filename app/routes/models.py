@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from app import errors
+from app import errors, openapi
 from app.contract import training
 from app.contract.errors import (
     BadCheckpoint,
@@ -45,7 +45,7 @@ _BODY: dict[str, Any] = {
                 "type": "object",
                 "required": ["file", "name"],
                 "properties": {
-                    "file": {"type": "string", "format": "binary"},
+                    "file": openapi.BYTES,
                     "name": {"type": "string", "maxLength": 64},
                     "card": {"type": "string", "description": "The model card, in Markdown."},
                 },
@@ -134,10 +134,7 @@ async def put_alias(
     summary="A version's file",
     response_class=Response,
     responses={
-        200: {
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
-            "description": "The file.",
-        },
+        200: {"content": openapi.files("application/octet-stream"), "description": "The file."},
         **errors.declared(Unauthenticated, UnknownModel, UnknownVersion, NothingYet),
     },
 )
@@ -165,6 +162,7 @@ async def export_version(
     operation_id="deleteVersion",
     summary="Remove a version",
     status_code=204,
+    response_description="It is gone.",
     responses=errors.declared(Unauthenticated, Forbidden, UnknownModel, UnknownVersion, VersionInUse),
 )
 async def delete_version(name: str, version: VersionName, curator: CuratorPart, caller: Trainer) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 import re
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, Path, Request, Response
 
-from app import errors, seeds
+from app import errors, openapi, seeds
 from app.access import viewing
 from app.access.viewing import ViewerPart
 from app.contract.errors import (
@@ -51,9 +51,7 @@ ROUTE = "/v1/animate"
 JSON = "application/json"
 
 _WALK = re.compile(r"/v1/faces/(?P<first>[^/]+)/to/(?P<last>[^/]+)\.(?P<format>webp|gif|mp4)")
-_FILES: dict[str, Any] = {
-    kind: {"schema": {"type": "string", "format": "binary"}} for kind in motion.CONTENT_TYPES.values()
-}
+_FILES = openapi.files(*motion.CONTENT_TYPES.values())
 
 
 @router.head("/v1/faces/{first:path}/to/{name:path}", include_in_schema=False)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Path, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from app import errors
+from app import errors, openapi
 from app.contract.errors import (
     BadOption,
     Busy,
@@ -60,7 +60,7 @@ _BODY: dict[str, Any] = {
     "required": True,
     "content": {
         "application/json": {"schema": {"$ref": "#/components/schemas/InferRequest"}},
-        "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        **openapi.files(tensors.BINARY),
     },
 }
 _INFER: dict[str, Any] = {
@@ -69,7 +69,7 @@ _INFER: dict[str, Any] = {
     "response_model": schemas.InferResponse,
     "responses": {
         200: {
-            "content": {tensors.BINARY: {"schema": {"type": "string", "format": "binary"}}},
+            "content": openapi.files(tensors.BINARY),
             "description": "The outputs, as JSON, or with binary tensors behind it.",
         },
         **errors.declared(
@@ -115,7 +115,13 @@ async def ready(workers: WorkersPart) -> schemas.ServerReady:
     return schemas.ServerReady(ready=True)
 
 
-@router.post("/repository/index", operation_id="getRepositoryIndex", summary="All models", responses=_KNOWN)
+@router.post(
+    "/repository/index",
+    operation_id="getRepositoryIndex",
+    summary="All models",
+    response_description="The models.",
+    responses=_KNOWN,
+)
 async def index(models: CatalogPart, workers: WorkersPart, _caller: Predictor) -> list[schemas.RepositoryEntry]:
     """Every model's version in production."""
     state = "READY" if workers.ready(INFER_QUEUE) else "UNAVAILABLE"

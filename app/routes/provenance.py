@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from app import errors
+from app import errors, openapi
 from app.contract.errors import (
     BodyTooLarge,
     Busy,
@@ -26,14 +26,13 @@ from app.interactive import uploads
 
 router = APIRouter(tags=["faces"])
 
-_FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _BODY: dict[str, Any] = {
     "required": True,
     "content": {
         "multipart/form-data": {
-            "schema": {"type": "object", "required": ["image"], "properties": {"image": _FILE["schema"]}}
+            "schema": {"type": "object", "required": ["image"], "properties": {"image": openapi.BYTES}}
         },
-        **{f"image/{kind}": _FILE for kind in ("png", "jpeg", "webp", "avif", "gif", "bmp", "tiff")},
+        **openapi.files(*uploads.MEDIA_TYPES),
     },
 }
 

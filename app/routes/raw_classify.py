@@ -37,9 +37,10 @@ class RawClassify(BaseRoute):
         parts: Parts = scope["app"].state.parts
         began, deadline = asyncio.get_running_loop().time(), parts.inference.deadline()
         await auth.identified(parts.keyring, auth.secret(scope["likeness.head"]), "predict")
+        options = uploads.options(scope["query_string"])
+        version = parts.catalog.resolve(options.model, kind="classifier")
+        parts.inference.check_room(version, 1)  # before the body is read, so that many may be refused alike
         upload = uploads.raw(await uploads.whole(receive), scope["query_string"])
-        version = parts.catalog.resolve(upload.options.model, kind="classifier")
-        parts.inference.check_room(version, 1)
         pictures = await parts.codec.decode(upload.files, version, deadline=deadline)
         text = await parts.classification.answer(version, pictures, upload.options, deadline=deadline, began=began)
         fields = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(text))]

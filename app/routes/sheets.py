@@ -1,11 +1,11 @@
 """Many faces on one picture."""
 
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app import errors
+from app import errors, openapi
 from app.access import viewing
 from app.access.viewing import ViewerPart
 from app.contract.errors import BadOption, InvalidRequest
@@ -18,8 +18,6 @@ from app.interactive import catalog
 
 router = APIRouter(tags=["faces"])
 
-_FILES: dict[str, Any] = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in CONTENT_TYPES.values()}
-
 
 @router.head("/v1/sheets.{extension}", include_in_schema=False)
 @router.get(
@@ -29,7 +27,10 @@ _FILES: dict[str, Any] = {kind: {"schema": {"type": "string", "format": "binary"
     response_class=Response,
     responses={
         200: {
-            "content": {**_FILES, "application/json": {"schema": {"type": "object"}}},
+            "content": {
+                **openapi.files(*CONTENT_TYPES.values()),
+                "application/json": {"schema": {"type": "object"}},
+            },
             "description": "The sheet, or its atlas.",
         },
         304: {"description": "The client has these bytes already."},

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app import errors
+from app import errors, openapi
 from app.contract import training
 from app.contract.errors import NothingYet, Unauthenticated, UnknownJob
 from app.contract.schemas.jobs import EventList
@@ -18,9 +18,6 @@ from app.jobs.job_events import WantedEvents
 from app.jobs.trainings import ROUTE
 
 router = APIRouter(prefix=ROUTE, tags=["training"])
-
-_PNG = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
-_WEBP = {"image/webp": {"schema": {"type": "string", "format": "binary"}}}
 
 
 @router.get(
@@ -80,7 +77,7 @@ async def list_samples(job_id: JobId, trainings: TrainingsPart, caller: Trainer)
     summary="All samples as one moving picture",
     response_class=Response,
     responses={
-        200: {"content": _WEBP, "description": "An animated WebP."},
+        200: {"content": openapi.files("image/webp"), "description": "An animated WebP."},
         **errors.declared(Unauthenticated, UnknownJob, NothingYet),
     },
 )
@@ -104,7 +101,7 @@ async def get_timelapse(
     summary="Pictures of the same seeds at one moment",
     response_class=Response,
     responses={
-        200: {"content": _PNG, "description": "A grid of pictures."},
+        200: {"content": openapi.files("image/png"), "description": "A grid of pictures."},
         **errors.declared(Unauthenticated, UnknownJob, NothingYet),
     },
 )
