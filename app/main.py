@@ -33,6 +33,7 @@ from app.http.body import BodyRules
 from app.http.cross_origin import OPEN_PREFIXES
 from app.http.gateway import Gateway
 from app.http.hot_addresses import HotAddresses
+from app.http.refusals import Refusals
 from app.http.traced_requests import TraceRequests
 from app.interactive.catalog import Catalog
 from app.interactive.classification import Classification
@@ -45,6 +46,7 @@ from app.jobs.curator import Curator
 from app.jobs.datasets import Datasets
 from app.jobs.durable import Durable
 from app.jobs.job_view import Outputs
+from app.jobs.retention import FIRST_SECONDS, ROUND_SECONDS, Retention
 from app.jobs.sweep import Sweep
 from app.jobs.training_checks import TrainingChecks
 from app.jobs.trainings import Trainings
@@ -52,6 +54,7 @@ from app.jobs.webhooks import Webhooks
 from app.logs import configure
 from app.metrics import Metrics
 from app.protocols.oip import Interpreter
+from app.rounds import Rounds
 from app.routes import (
     avatars,
     classify,
@@ -114,15 +117,16 @@ class StartRefused(Exception):
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. Nothing is opened before it starts."""
     settings = settings or Settings()
+    refusals = Refusals()
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         configure(level=settings.log_level, style=settings.log_format)
         instance = f"{socket.gethostname()}:{os.getpid()}"
         with tracing.exported(settings, service="likeness-api", instance=instance):
             async with running(settings) as parts:
                 app.state.parts = parts
-                yield
+                yield {"refusals": refusals}
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_SILENT, **openapi.ABOUT)
     app.router.routes += [RawClassify(), ShortFace()]
@@ -139,6 +143,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         admit=admit_loopback if settings.admin_key is None else rate_limit.admit,
         bodies=BodyRules(settings.max_upload_bytes, settings.slow_body_seconds, limits),
         most=settings.max_requests,
+        kept=refusals,
     )
     if tracing.wanted(settings):
         app.add_middleware(TraceRequests)
@@ -211,11 +216,16 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         )
         uploaded = Datasets(database, store)
         deliveries = Webhooks(database, settings)
-        deliveries.start()
-        stack.push_async_callback(deliveries.stop)
+        stack.push_async_callback(deliveries.close)
         sweep = Sweep(database, durable, metrics, settings)
-        sweep.start()
-        stack.push_async_callback(sweep.stop)
+        kept = Retention(database, store, days=settings.job_days)
+        for rounds in (
+            Rounds("webhooks", deliveries.deliver, pause_seconds=1.0),
+            Rounds("sweep", sweep.sweep, pause_seconds=settings.sweep_seconds),
+            Rounds("retention", kept.remove, pause_seconds=ROUND_SECONDS, first_seconds=FIRST_SECONDS),
+        ):
+            rounds.start()
+            stack.push_async_callback(rounds.stop)
         yield Parts(
             settings=settings,
             redis=client,

@@ -74,7 +74,7 @@ def test_panels_of_the_dashboard_do_not_overlap() -> None:
 
 
 def test_limits_in_the_page_are_settings() -> None:
-    named = set(re.findall(r"`((?:key|address|max|slow|lease)_[a-z_]+)`", PAGE))
+    named = set(re.findall(r"`((?:key|address|max|slow|lease|job)_[a-z_]+)`", PAGE))
     assert named
     assert named <= set(Settings.model_fields)
 

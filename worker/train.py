@@ -74,7 +74,9 @@ def serve(settings: Settings, *, name: str) -> int:
             common=common,
             lease_seconds=lease_seconds,
         )
-        uploads = DatasetJobs(database, store, limits=archives.Limits(members=settings.max_dataset_pictures))
+        uploads = DatasetJobs(
+            database, store, folder=folder, limits=archives.Limits(members=settings.max_dataset_pictures)
+        )
         kinds: dict[str, dict[str, Kind]] = {
             "training": {training.KIND: _timed(trainings.run, reporter)},
             "short jobs": {

@@ -8,7 +8,22 @@ Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage.
 
 import typer
 
-from app.cli import api, backup, classify, datasets, generate, jobs, keys, models, prepare, settings, train, up, worker
+from app.cli import (
+    api,
+    backup,
+    classify,
+    datasets,
+    generate,
+    jobs,
+    keys,
+    models,
+    prepare,
+    settings,
+    strays,
+    train,
+    up,
+    worker,
+)
 
 application = typer.Typer(
     name="likeness",
@@ -27,6 +42,7 @@ application.command("worker", rich_help_panel=RUN)(worker.worker)
 application.command("prepare", rich_help_panel=RUN)(prepare.prepare)
 application.command("backup", rich_help_panel=RUN)(backup.backup)
 application.command("restore", rich_help_panel=RUN)(backup.restore)
+application.command("strays", rich_help_panel=RUN)(strays.strays)
 application.command("settings", rich_help_panel=RUN)(settings.settings)
 application.command("generate", rich_help_panel=USE)(generate.generate)
 application.command("classify", rich_help_panel=USE)(classify.classify)

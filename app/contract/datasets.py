@@ -69,9 +69,14 @@ def new_id() -> str:
     return f"ds_{secrets.token_hex(12)}"
 
 
+def uploads_folder(dataset_id: str) -> str:
+    """Where the files lie as they came; of no use once they have been looked through."""
+    return f"datasets/{dataset_id}/upload"
+
+
 def upload_path(dataset_id: str, number: int) -> str:
     """Where the uploaded file `number` lies."""
-    return f"datasets/{dataset_id}/upload/{number}"
+    return f"{uploads_folder(dataset_id)}/{number}"
 
 
 def pictures_path(dataset_id: str) -> str:

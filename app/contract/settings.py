@@ -111,6 +111,9 @@ class Settings(BaseSettings):
         30.0, gt=0, description="A durable job whose worker is silent this long is taken away."
     )
     sweep_seconds: float = Field(5.0, gt=0, description="How often lost messages and lost leases are looked for.")
+    job_days: int = Field(
+        30, ge=0, description="Days after its end that a job is kept, with what only it speaks of. 0: for ever."
+    )
     max_attempts: int = Field(3, ge=1, description="A durable job whose worker was lost this often fails.")
 
     @model_validator(mode="after")

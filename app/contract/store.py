@@ -5,15 +5,19 @@ Paths:
     checkpoints/{digest}.onnx          the same network for ONNX Runtime
     jobs/{id}/input/{n}                pictures of a durable request
     jobs/{id}/output/{name}            what a durable job made
+    runs/{id}/..., datasets/{id}/...   see `training` and `datasets`
 """
 
 import contextlib
 import os
+import re
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.store import from_url
@@ -27,6 +31,19 @@ CLIENT_OPTIONS = frozenset(
 
 RETRIES = {"max_retries": 4, "retry_timeout": timedelta(seconds=15)}
 """A bucket that is away is told soon. The client's own three minutes would hold up every request and every lease."""
+
+
+_PARTIAL = re.compile(r"#\d+$")
+"""What the name of a file ends in until it is whole."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing tells of it."""
+
+    path: StorePath
+    size_bytes: int
+    at: datetime
 
 
 class Store:
@@ -83,6 +100,17 @@ class Store:
     def list(self, prefix: StorePath) -> list[StorePath]:
         """Paths of all objects below `prefix`, sorted."""
         return sorted(meta["path"] for page in obstore.list(self._store, prefix) for meta in page)
+
+    def pages(self, prefix: StorePath) -> Iterator[Sequence[Listed]]:
+        """All objects below `prefix` with their sizes and times, some hundreds at a time."""
+        for page in obstore.list(self._store, prefix, chunk_size=500):
+            yield [Listed(meta["path"], meta["size"], meta["last_modified"]) for meta in page]
+
+    def partial_files(self) -> Sequence[Path]:
+        """Files of a directory that are being written, or that a process which was killed was writing."""
+        if not self.url.startswith("file:"):
+            return []  # a bucket has a rule of its own for uploads that were never completed
+        return [path for path in Path(unquote(urlsplit(self.url).path)).rglob("*#*") if _PARTIAL.search(path.name)]
 
     def delete(self, *paths: StorePath) -> None:
         """Remove objects; those that are not there are no error."""

@@ -66,7 +66,12 @@ class Snapshot(BaseModel):
 
 def snapshot_path(job_id: str, *, images: int, token: int) -> str:
     """Where a state lies. The token keeps a worker that lost the job from writing over its successor's."""
-    return f"runs/{job_id}/snapshots/{images:012d}-{token}.safetensors"
+    return f"{snapshots_folder(job_id)}/{images:012d}-{token}.safetensors"
+
+
+def snapshots_folder(job_id: str) -> str:
+    """Where the states of a run lie; of no use once it has ended."""
+    return f"runs/{job_id}/snapshots"
 
 
 def sample_path(job_id: str, *, images: int) -> str:

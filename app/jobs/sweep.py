@@ -3,9 +3,6 @@
 import asyncio
 import logging
 
-import sqlalchemy.exc
-
-from app.background import Background
 from app.contract import jobs, leases
 from app.contract.database import Database
 from app.contract.errors import WorkerLost
@@ -22,19 +19,8 @@ class Sweep:
 
     def __init__(self, database: Database, durable: Durable, metrics: Metrics, settings: Settings) -> None:
         self._database, self._durable, self._metrics = database, durable, metrics
-        self._pause = settings.sweep_seconds
         self._silent = max(settings.lease_seconds, settings.sweep_seconds)
         self._max_attempts = settings.max_attempts
-        self._task: Background | None = None
-
-    def start(self) -> None:
-        """Sweep now, and from then on regularly."""
-        self._task = Background(self._run())
-
-    async def stop(self) -> None:
-        """Sweep no more."""
-        if self._task is not None:
-            await self._task.stop()
 
     async def sweep(self) -> None:
         """Take lost jobs away from silent workers, then send what waits without a message."""
@@ -45,14 +31,6 @@ class Sweep:
             await self._durable.wake(job)
         for job in await asyncio.to_thread(self._take_unsent):
             await self._durable.send(job)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except sqlalchemy.exc.SQLAlchemyError as error:
-                _log.warning("sweep: %s; the next one does it", type(error).__name__)
-            await asyncio.sleep(self._pause)
 
     def _release(self) -> list[Job]:
         error = WorkerLost(f"The job was lost with its worker {self._max_attempts} times.")

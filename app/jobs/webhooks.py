@@ -5,16 +5,13 @@ Delivery is at least once: who receives may see a message twice, with the same `
 
 import asyncio
 import json
-import logging
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import sqlalchemy.exc
 from standardwebhooks import Webhook
 
-from app.background import Background
 from app.contract import webhooks
 from app.contract.database import Database
 from app.contract.errors import WebhookRefused
@@ -25,12 +22,9 @@ from app.jobs import webhook_address
 if TYPE_CHECKING:
     import httpx
 
-PAUSE_SECONDS = 1.0
 ANSWER_SECONDS = 15.0
 RETRY_SECONDS = (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
 """Pauses between attempts, as Standard Webhooks advises; after the last one a message is given up."""
-
-_log = logging.getLogger(__name__)
 
 
 class Webhooks:
@@ -39,33 +33,22 @@ class Webhooks:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database = database
         self._private = settings.webhook_private_addresses
-        self._task: Background | None = None
 
-    def start(self) -> None:
-        """Deliver from now on."""
-        self._task = Background(self._run())
-
-    async def stop(self) -> None:
-        """Deliver no more; what is under way is sent again later."""
-        if self._task is not None:
-            await self._task.stop()
+    async def close(self) -> None:
+        """Let go of every connection; what is under way is sent again later."""
         if "_http" in self.__dict__:
             await self._http.aclose()
+
+    async def deliver(self) -> None:
+        """Send until nothing is due."""
+        while await self.deliver_due():
+            pass
 
     async def deliver_due(self) -> int:
         """Send every message whose time has come; how many there were."""
         outgoing = await asyncio.to_thread(self._take)
         await asyncio.gather(*(self._deliver(message) for message in outgoing))
         return len(outgoing)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                while await self.deliver_due():
-                    pass
-            except sqlalchemy.exc.SQLAlchemyError as error:
-                _log.warning("webhooks: the database does not answer (%s)", type(error).__name__)
-            await asyncio.sleep(PAUSE_SECONDS)
 
     def _take(self) -> list[Outgoing]:
         with self._database.session() as session:

@@ -21,12 +21,16 @@ class DatasetJobs:
     """Runs jobs of the kind "dataset"; the output tells what was found.
 
     Args:
+        folder: where uploads lie while they are looked through.
         limits: what an archive may hold.
     """
 
-    def __init__(self, database: Database, store: Store, *, limits: archives.Limits = archives.LIMITS) -> None:
+    def __init__(
+        self, database: Database, store: Store, *, folder: Path, limits: archives.Limits = archives.LIMITS
+    ) -> None:
         self._database = database
         self._store = store
+        self._folder = folder
         self._limits = limits
 
     def run(self, work: Work) -> dict[str, Any]:
@@ -39,7 +43,7 @@ class DatasetJobs:
         """
         request = work.job.request
         dataset_id, uploads = request["dataset"], [datasets.Upload(**upload) for upload in request["uploads"]]
-        with tempfile.TemporaryDirectory(prefix="likeness-dataset-") as folder:
+        with tempfile.TemporaryDirectory(prefix="dataset-", dir=self._folder) as folder:
             files = self._download(dataset_id, uploads, Path(folder), check=work.check)
             target = Path(folder) / "pictures.zip"
             found = inspection.inspect(

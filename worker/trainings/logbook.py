@@ -139,7 +139,7 @@ class Logbook:
 
     def forget_states(self) -> None:
         """Remove what the run could go on from: it has ended well."""
-        self._store.delete(*self._store.list(f"runs/{self.job.id}/snapshots"))
+        self._store.delete(*self._store.list(training.snapshots_folder(self.job.id)))
 
     def _make_room(self) -> None:
         """Remove what is kept no longer. What cannot be removed now is removed after the next snapshot."""
@@ -152,7 +152,7 @@ class Logbook:
     def _remove_old_states(self) -> None:
         with self._database.session() as session:
             kept = [event.data["resume"] for event in events.of_types(session, self.job.id, "snapshot")]
-        states = self._store.list(f"runs/{self.job.id}/snapshots")
+        states = self._store.list(training.snapshots_folder(self.job.id))
         self._store.delete(*(path for path in states if path not in kept[-KEPT_STATES:]))
 
     def _remove_old_versions(self) -> None:

@@ -93,7 +93,7 @@ async def test_every_wanted_event_arrives_once_and_is_signed(database: Database,
     while await deliveries.deliver_due():
         pass
     assert await deliveries.deliver_due() == 0
-    await deliveries.stop()
+    await deliveries.close()
     with database.session() as session:
         verifier = Webhook(messages.secret(session, "key_1"))
     told = sorted(
@@ -123,7 +123,7 @@ async def test_a_message_that_is_refused_is_sent_again_later_as_the_same(
     with database.session() as session:
         session.execute(sa.update(DeliveryRow).values(next_at=now()))
     assert await deliveries.deliver_due() == 4
-    await deliveries.stop()
+    await deliveries.close()
     assert {(each.state, each.attempts) for each in log(database, job)} == {(DeliveryState.DELIVERED, 2)}
     ids = [headers["webhook-id"] for headers, _ in Receiver.got]
     assert sorted(ids[:4]) == sorted(ids[4:])
@@ -140,7 +140,7 @@ async def test_a_message_that_nobody_takes_is_given_up(
         messages.write_messages(session)
         session.execute(sa.update(DeliveryRow).values(attempts=attempts))
     await deliveries.deliver_due()
-    await deliveries.stop()
+    await deliveries.close()
     assert {each.state for each in log(database, job)} == {DeliveryState.FAILED}
 
 
@@ -150,7 +150,7 @@ async def test_an_address_that_has_become_private_gets_nothing(
     job = run(database, receiver)
     deliveries = sender(database, tmp_path, private=False)
     await deliveries.deliver_due()
-    await deliveries.stop()
+    await deliveries.close()
     assert Receiver.got == []
     assert "is not an address of the public internet" in str(log(database, job)[0].error)
 

@@ -45,12 +45,12 @@ def store(settings: Settings) -> Store:
     return Store(settings.store)
 
 
-def look_through(database: Database, store: Store, job_id: str) -> None:
+def look_through(database: Database, store: Store, job_id: str, folder: Path) -> None:
     """Do what a train worker does with the job of a data set."""
     with database.session() as session:
         job = leases.claim(session, job_id, worker="train-0", lease_seconds=30)
     assert job is not None
-    output = DatasetJobs(database, store).run(Directly(database, job))  # type: ignore[arg-type]
+    output = DatasetJobs(database, store, folder=folder).run(Directly(database, job))  # type: ignore[arg-type]
     with database.session() as session:
         leases.finish(session, job, jobs.JobState.SUCCEEDED, "done", output=output)
 
@@ -70,7 +70,7 @@ def test_uploaded_pictures_are_looked_through_and_shown(
     assert store.get(datasets.upload_path(str(made["id"]), 0)) == file.read_bytes()
     assert client.get(f"/v1/datasets/{made['id']}/sheet.png").json()["code"] == "nothing_yet"
 
-    look_through(database, store, str(made["job"]))
+    look_through(database, store, str(made["job"]), tmp_path)
     found = client.get(f"/v1/datasets/{made['id']}").json()
     assert (found["status"], found["images"], found["classes"]) == ("ready", 40, {"bright": 20, "dark": 20})
     assert (found["report"]["train"], found["report"]["test"], found["report"]["grey"]) == (36, 4, True)
@@ -89,7 +89,7 @@ def test_an_archive_that_means_harm_fails_with_its_reason(
         job = leases.claim(session, str(made["job"]), worker="train-0", lease_seconds=30)
     assert job is not None
     with pytest.raises(Exception, match="no name for a file") as failure:
-        DatasetJobs(database, store).run(Directly(database, job))  # type: ignore[arg-type]
+        DatasetJobs(database, store, folder=tmp_path).run(Directly(database, job))  # type: ignore[arg-type]
     problem = {"code": "bad_archive", "title": "", "detail": str(failure.value)}
     with database.session() as session:
         leases.finish(session, job, jobs.JobState.FAILED, "bad_archive", error=problem)
