@@ -1,10 +1,11 @@
 """Pictures in, labels out: decode, ask a worker, rank."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.contract.registry import Version
-from app.contract.schemas.classify import ClassifyOptions, ClassifyResult
+from app.contract.schemas.classify import ClassifyOptions, ClassifyResult, Explanation
 from app.http import timing
 from app.interactive import classified
 from app.interactive.codec import Codec
@@ -50,18 +51,12 @@ class Classification:
         """
         subjects = [Subject(pixels, options.explain) for pixels in pictures]
         answer = await self._inference.classify(version, subjects, deadline=deadline)
-        explanations = [
-            None
-            if score.heat is None
-            else await self._codec.overlay(
-                pixels, score.heat, size=version.size, channels=version.channels, deadline=deadline
-            )
-            for score, pixels in zip(answer.results, pictures, strict=True)
-        ]
         return classified.text(
             version.ref,
             answer.results,
-            explanations,
+            await self._explained(
+                answer.results, pictures, size=version.size, channels=version.channels, deadline=deadline
+            ),
             labels=version.labels,
             top_k=options.top_k,
             abstain_below=options.abstain_below,
@@ -72,6 +67,7 @@ class Classification:
         self, scores: Sequence[Scores], pictures: Sequence[bytes], shaping: Shaping
     ) -> list[ClassifyResult]:
         """Rank the classes of each picture, and lay its heat map over it where there is one."""
+        explanations = await self._explained(scores, pictures, size=shaping.size, channels=shaping.channels)
         return [
             ClassifyResult.of(
                 score.probabilities,
@@ -79,9 +75,29 @@ class Classification:
                 top_k=shaping.top_k,
                 abstain_below=shaping.abstain_below,
                 energy=score.energy,
-                explanation=None
-                if score.heat is None
-                else await self._codec.overlay(pixels, score.heat, size=shaping.size, channels=shaping.channels),
+                explanation=explanation,
             )
-            for score, pixels in zip(scores, pictures, strict=True)
+            for score, explanation in zip(scores, explanations, strict=True)
         ]
+
+    async def _explained(
+        self,
+        scores: Sequence[Scores],
+        pictures: Sequence[bytes],
+        *,
+        size: int,
+        channels: int,
+        deadline: float | None = None,
+    ) -> list[Explanation | None]:
+        """The explanation of each picture that has a heat map, all at once as far as there are threads for them."""
+        if all(score.heat is None for score in scores):  # as mostly: then there is nothing to wait for
+            return [None] * len(scores)
+
+        async def explained(heat: bytes | None, pixels: bytes) -> Explanation | None:
+            if heat is None:
+                return None
+            return await self._codec.overlay(pixels, heat, size=size, channels=channels, deadline=deadline)
+
+        return await asyncio.gather(
+            *(explained(score.heat, pixels) for score, pixels in zip(scores, pictures, strict=True))
+        )
