@@ -33,6 +33,7 @@ from app.http.body import BodyRules
 from app.http.cross_origin import OPEN_PREFIXES
 from app.http.gateway import Gateway
 from app.http.hot_addresses import HotAddresses
+from app.http.refusals import Refusals
 from app.http.traced_requests import TraceRequests
 from app.interactive.catalog import Catalog
 from app.interactive.classification import Classification
@@ -116,15 +117,16 @@ class StartRefused(Exception):
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. Nothing is opened before it starts."""
     settings = settings or Settings()
+    refusals = Refusals()
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, object]]:
         configure(level=settings.log_level, style=settings.log_format)
         instance = f"{socket.gethostname()}:{os.getpid()}"
         with tracing.exported(settings, service="likeness-api", instance=instance):
             async with running(settings) as parts:
                 app.state.parts = parts
-                yield
+                yield {"refusals": refusals}
 
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, telemetry=_SILENT, **openapi.ABOUT)
     app.router.routes += [RawClassify(), ShortFace()]
@@ -141,6 +143,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         admit=admit_loopback if settings.admin_key is None else rate_limit.admit,
         bodies=BodyRules(settings.max_upload_bytes, settings.slow_body_seconds, limits),
         most=settings.max_requests,
+        kept=refusals,
     )
     if tracing.wanted(settings):
         app.add_middleware(TraceRequests)

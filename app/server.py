@@ -13,7 +13,7 @@ import socket
 import uvicorn
 
 from app.contract.settings import Settings
-from app.http.slow_clients import PatientProtocol
+from app.http.repeating import RepeatingProtocol
 
 GARBAGE_THRESHOLDS = (5000, 20, 20)
 """How many things are made before Python looks for cycles among them; see `gc.set_threshold`. Requests leave few, but
@@ -30,7 +30,7 @@ def serve(settings: Settings, *, fd: int | None = None) -> None:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=PatientProtocol,
+        http=RepeatingProtocol,
         # Its lines about starting and stopping say what ours say; what goes wrong still comes through.
         log_level="debug" if settings.log_level == "debug" else "warning",
         access_log=False,

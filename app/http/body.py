@@ -49,15 +49,16 @@ class Body:
 
     Attributes:
         refusal: why it is refused, once it is.
+        begun: whether anything of it was asked for.
     """
 
-    __slots__ = ("_complete", "_limit", "_receive", "_received", "_seconds", "_since", "_until", "refusal")
+    __slots__ = ("_complete", "_limit", "_receive", "_received", "_seconds", "_since", "_until", "begun", "refusal")
 
     def __init__(self, receive: Receive, *, limit: int, seconds: float) -> None:
         self._receive, self._limit, self._seconds = receive, limit, seconds
         self._until = asyncio.get_running_loop().time() + seconds
         self._received = self._since = 0
-        self._complete = False
+        self._complete = self.begun = False
         self.refusal: LikenessError | None = None
 
     def fits(self, declared: bytes) -> bool:
@@ -68,6 +69,7 @@ class Body:
 
     async def __call__(self) -> Message:
         """The next message. Raises `BodyBroken`."""
+        self.begun = True
         message = await self._next()
         self._received += len(message.get("body", b""))
         if self._received > self._limit:

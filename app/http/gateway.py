@@ -5,6 +5,7 @@ functions around what is received and sent, which cost more than classifying a s
 of their own; this one says in which order they apply.
 """
 
+import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors, request_ids
 from app.contract.errors import Busy, LikenessError, LimitReached
-from app.http import cross_origin
+from app.http import cross_origin, refusals
 from app.http.body import Body, BodyBroken, BodyRules
 from app.http.request_log import RequestLog
 from app.metrics import PROBES, Metrics, method_of, route_of
@@ -39,10 +40,11 @@ class Gateway:
         bodies: what a body may be.
         most: requests that are answered at a time. Who comes on top of them is refused before anything is read, so that
             a process which is asked for several times as much as it can has time left to answer what it can.
+        kept: refusals that others may be given as well.
     """
 
-    def __init__(self, app: ASGIApp, *, admit: Admit, bodies: BodyRules, most: int) -> None:
-        self._app, self._admit, self._bodies, self._most = app, admit, bodies, most
+    def __init__(self, app: ASGIApp, *, admit: Admit, bodies: BodyRules, most: int, kept: refusals.Refusals) -> None:
+        self._app, self._admit, self._bodies, self._most, self._kept = app, admit, bodies, most, kept
         self._inside = 0
         self._log = RequestLog()
 
@@ -59,10 +61,15 @@ class Gateway:
             await self._let_in(scope, head, receive, answer)
         finally:
             self._inside -= 1
-            route, method, seconds = route_of(scope), method_of(scope), time.perf_counter() - began
             metrics: Metrics = scope["app"].state.parts.metrics
-            metrics.request(route, method, answer.status or 500, seconds)
-            self._log.tell(route, method, answer.status or 500, seconds)
+            of = metrics, route_of(scope), method_of(scope), answer.status or 500
+            self._tell(*of, time.perf_counter() - began)
+            if answer.refusal is not None and scope["method"] != "HEAD" and scope["path"] not in PROBES:
+                self._kept.remember(_head(scope), *answer.refusal, count=functools.partial(self._tell, *of, 0.0))
+
+    def _tell(self, metrics: Metrics, route: str, method: str, status: int, seconds: float) -> None:
+        metrics.request(route, method, status, seconds)
+        self._log.tell(route, method, status, seconds)
 
     async def _let_in(self, scope: Scope, head: Head, receive: Receive, answer: "_Answer") -> None:
         if self._inside > self._most and scope["path"] not in PROBES:
@@ -96,14 +103,16 @@ class _Answer:
     Attributes:
         own: fields of this answer, whatever the application says.
         body: what the application reads from. Once that is refused, what the application makes of it is not the answer.
+        refusal: status, fields and body of an answer that says no to a request of which only the head was read.
     """
 
-    __slots__ = ("_common", "_send", "body", "own", "status")
+    __slots__ = ("_common", "_send", "body", "own", "refusal", "status")
 
     def __init__(self, send: Send, common: Fields, own: Fields) -> None:
         self._send, self._common, self.own = send, common, own
         self.status: int | None = None
         self.body: Body | None = None
+        self.refusal: tuple[int, Fields, bytes] | None = None
 
     async def __call__(self, message: Message) -> None:
         if self.body is not None and self.body.refusal is not None:
@@ -113,5 +122,16 @@ class _Answer:
             fields: Fields = list(message.get("headers", ()))
             said = {name for name, _ in fields}
             fields += [field for field in self._common if field[0] not in said]
-            message = {**message, "headers": fields + self.own}
+            fields += self.own
+            message = {**message, "headers": fields}
+            if message["status"] in refusals.STATUSES and (self.body is None or not self.body.begun):
+                self.refusal = message["status"], fields, b""
+        elif self.refusal is not None:
+            status, fields, begun = self.refusal
+            self.refusal = status, fields, begun + message.get("body", b"")
         await self._send(message)
+
+
+def _head(scope: Scope) -> refusals.Head:
+    target = scope.get("raw_path", b"") + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    return refusals.Head.of(scope["method"].encode(), target, scope.get("client"), scope["headers"])

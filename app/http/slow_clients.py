@@ -40,6 +40,11 @@ class PatientProtocol(HttpToolsProtocol):
         if self._head_began:
             self._head_began = False
             self._wait_anew()
+        elif self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
+            # The answer came before the whole of its request, and uvicorn waits only for what follows an answer.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def on_message_begin(self) -> None:
         """The first line of a request is coming. Most heads come whole, so that nothing needs to be waited for."""
@@ -48,9 +53,13 @@ class PatientProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is here."""
+        self.head_is_here()
+        super().on_headers_complete()
+
+    def head_is_here(self) -> None:
+        """Wait for the head no more."""
         self._head_began = False
         self._stop_waiting()
-        super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody is waited for any more."""

@@ -46,6 +46,7 @@ from app.contract.settings import Settings
 from app.contract.store import Store
 from app.http.body import BodyRules
 from app.http.gateway import Gateway
+from app.http.refusals import Refusals
 from app.metrics import Metrics
 from models import images
 
@@ -214,16 +215,18 @@ def gate(
     seconds: float = 10,
     paths: Mapping[str, int] | None = None,
     most: int = 1000,
+    kept: Refusals | None = None,
 ) -> None:
     """Put the gateway of a service without a key in front of `app`."""
     app.state.parts = SimpleNamespace(metrics=Metrics())
-    app.add_middleware(Gateway, admit=admit_loopback, bodies=BodyRules(limit, seconds, paths or {}), most=most)
+    bodies = BodyRules(limit, seconds, paths or {})
+    app.add_middleware(Gateway, admit=admit_loopback, bodies=bodies, most=most, kept=kept or Refusals())
 
 
 @contextlib.contextmanager
-def listening(app: ASGIApp) -> Iterator[str]:
-    """Serve `app` by uvicorn on a free port of loopback while the block runs; its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=2))
+def listening(app: ASGIApp, **options: Any) -> Iterator[str]:
+    """Serve `app` by uvicorn, with `options`, on a free port of loopback while the block runs; its address."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=2, **options))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

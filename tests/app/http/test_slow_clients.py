@@ -78,6 +78,21 @@ def test_a_body_that_stops_is_answered_and_ended(port: int) -> None:
     assert b"slow_body" in said
 
 
+def test_a_body_whose_rest_does_not_come_after_the_answer_ends_the_connection() -> None:
+    async def early(_request: Request) -> Response:
+        return Response(status_code=204)
+
+    application = Starlette(routes=[Route("/", early, methods=["POST"])])
+    with (
+        serving.listening(application, http=PatientProtocol, timeout_keep_alive=1) as address,
+        socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=20) as connection,
+    ):
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\nabc")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 204 ")
+        connection.sendall(b"abc")
+        assert connection.recv(4096) == b""
+
+
 def test_a_long_body_that_keeps_coming_may_take_longer(port: int) -> None:
     piece, pieces = b"x" * body.BYTES_IN_TIME, 5
 
