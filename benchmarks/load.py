@@ -31,15 +31,23 @@ Check = Callable[[Request, int, bytes], bool]
 
 @dataclass
 class Outcome:
-    """What a run saw."""
+    """What a run saw.
+
+    Attributes:
+        seconds: length of the run; of an open loop, that of its schedule.
+        cpu_seconds: of this process, until the last answer.
+        in_time: good answers that came within the run.
+        opened: connections that were opened while it went on.
+    """
 
     seconds: float = 0.0
-    cpu_seconds: float = 0.0  # of this process, while the run went on
+    cpu_seconds: float = 0.0
+    in_time: int = 0
+    opened: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     latencies_ms: list[float] = field(default_factory=list)
     refusals_ms: list[float] = field(default_factory=list)
     wrong: int = 0
-    opened: int = 0  # connections that were opened while the run went on
 
     @property
     def answers(self) -> int:
@@ -49,7 +57,7 @@ class Outcome:
     @property
     def per_second(self) -> float:
         """Good answers a second."""
-        return self.statuses[200] / self.seconds if self.seconds else 0.0
+        return self.in_time / self.seconds if self.seconds else 0.0
 
     def quantile_ms(self, q: float) -> float:
         """The `q` quantile of the latency of good answers, in ms."""
@@ -81,8 +89,8 @@ def closed(
             kept.send(Connection(), Exchange(next(requests), time.perf_counter()))
         while busy:
             kept.wait(1.0)
-        spent = time.perf_counter() - began, time.process_time() - cpu
-    return _outcome(exchanges, spent, check, opened=kept.opened)
+        outcome = Outcome(time.perf_counter() - began, time.process_time() - cpu, opened=kept.opened)
+    return _looked_at(exchanges, outcome, check, until=began + outcome.seconds)
 
 
 def open_loop(
@@ -116,8 +124,8 @@ def open_loop(
                 kept.send(connection, Exchange(next(requests), began + number / rate))
             sent = due
             kept.wait(began + sent / rate - time.perf_counter() if sent < count else 1.0)
-        spent = time.perf_counter() - began, time.process_time() - cpu
-    outcome = _outcome(exchanges, spent, check, opened=kept.opened - connections)
+        outcome = Outcome(seconds, time.process_time() - cpu, opened=kept.opened - connections)
+    _looked_at(exchanges, outcome, check, until=began + seconds)
     if missing := count - len(exchanges):
         outcome.statuses[BROKEN] += missing
     return outcome
@@ -140,12 +148,12 @@ def _undisturbed() -> Iterator[None]:
         gc.enable()
 
 
-def _outcome(exchanges: list[Exchange], spent: tuple[float, float], check: Check | None, *, opened: int) -> Outcome:
-    outcome = Outcome(*spent, opened=opened)
+def _looked_at(exchanges: list[Exchange], outcome: Outcome, check: Check | None, *, until: float) -> Outcome:
     for exchange in exchanges:
         outcome.statuses[exchange.status] += 1
         outcome.wrong += check is not None and not check(exchange.request, exchange.status, exchange.body)
         if exchange.status == 200:
+            outcome.in_time += exchange.since + exchange.milliseconds / 1e3 <= until
             outcome.latencies_ms.append(exchange.milliseconds)
         elif exchange.status in (429, 503):
             outcome.refusals_ms.append(exchange.milliseconds)
