@@ -110,7 +110,7 @@ class UnknownLabel(LikenessError):
 class UnknownJob(LikenessError):
     code = "unknown_job"
     title = "There is no such job."
-    sentence = "There is no job {job}, or it belongs to another key."
+    sentence = "There is no job {job}, it belongs to another key, or it ended so long ago that it is kept no longer."
 
 
 class JobFinished(LikenessError):

@@ -1,6 +1,9 @@
+import json
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -8,6 +11,8 @@ from app.contract import jobs
 from app.contract.database import Database
 from app.contract.settings import Settings
 from tests.app import serving
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 def figures(client: TestClient) -> dict[tuple[str, frozenset[str]], float]:
@@ -45,6 +50,35 @@ def test_one_scrape_shows_requests_batches_queues_and_workers(client: TestClient
     assert after["likeness_part_up", frozenset({"redis"})] == after["likeness_part_up", frozenset({"database"})] == 1
     assert after["likeness_queue_messages", frozenset({"infer"})] >= 0
     assert after["process_resident_memory_bytes", frozenset()] > 0
+
+
+def expressions() -> list[str]:
+    """Every expression of the dashboard, the alerts and the autoscaler."""
+    panels = json.loads((DOCS / "operations" / "dashboard.json").read_text(encoding="utf-8"))["panels"]
+    rules = yaml.safe_load((DOCS / "operations" / "alerts.yml").read_text(encoding="utf-8"))
+    scalers = yaml.safe_load_all((DOCS / "kubernetes" / "keda.yaml").read_text(encoding="utf-8"))
+    return [
+        *(target["expr"] for panel in panels for target in panel.get("targets", ())),
+        *(rule["expr"] for group in rules["groups"] for rule in group["rules"]),
+        *(trigger["metadata"]["query"] for scaler in scalers for trigger in scaler["spec"]["triggers"]),
+    ]
+
+
+def test_the_labels_that_the_operators_files_ask_for_are_told(client: TestClient) -> None:
+    client.post("/v1/generate", json={"count": 1})
+    client.post("/v1/generate", json={"count": 1}, headers={"Prefer": "respond-async"})
+    labels: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(client.get("/metrics").text):
+        for sample in family.samples:
+            labels.setdefault(sample.name, {"job", "instance"}).update(sample.labels)  # two that Prometheus adds
+    labels.setdefault("likeness_batch_failures_total", set()).update(("work", "code"))  # no batch has failed here
+    for expression in expressions():
+        named = re.findall(r"\b(likeness_[a-z_]+)(?:\{([^}]*)\})?", expression)
+        for name, matchers in named:
+            assert set(re.findall(r"([a-z_]+)(?:=|!)", matchers)) <= labels[name], expression
+        told = set().union(*(labels[name] for name, _ in named))
+        for grouped in re.findall(r"by \(([a-z_, ]+)\)", expression):
+            assert set(grouped.split(", ")) <= told, expression
 
 
 def test_a_job_that_waits_grows_old(client: TestClient, settings: Settings) -> None:
