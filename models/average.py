@@ -15,9 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models import calibration, checkpoint, classifier, data, metrics
+from models import calibrated, checkpoint, classifier, data, metrics
 from models.evaluate_classifier import part
-from models.predict import predict
 
 
 def average(paths: Sequence[Path], folder: Path, *, out: Path) -> metrics.Report:
@@ -30,23 +29,21 @@ def average(paths: Sequence[Path], folder: Path, *, out: Path) -> metrics.Report
     header = loaded[-1].header
     if header.kind != "classifier" or any(entry.header.network != header.network for entry in loaded):
         raise ValueError("Only classifiers of one and the same network can be averaged.")
-    weights = {name: _mean([entry.weights[name] for entry in loaded]) for name in loaded[-1].weights}
     network = classifier.build(header.network)
-    network.load_state_dict(weights)
+    network.load_state_dict({name: _mean([entry.weights[name] for entry in loaded]) for name in network.state_dict()})
     pictures = part(header, folder, "train")
-    _, validation = data.holdout(pictures, fraction=header.training["validation"], seed=header.training["seed"])
+    training, validation = data.holdout(pictures, fraction=header.training["validation"], seed=header.training["seed"])
     assert validation.labels is not None
-    logits = predict(network, validation.images)
-    fitted = calibration.fit(logits, validation.labels)
-    found = metrics.report(fitted.apply(logits), validation.labels)
+    served, logits = calibrated.fit(network, training, validation)
+    found = metrics.report(logits, validation.labels)
     figures = {"count": found.count, "accuracy": found.accuracy, "nll": found.nll, "ece": found.ece}
     told = {
         **{name: value for name, value in asdict(header).items() if name not in ("kind", "network", "created")},
-        "calibration": asdict(fitted),
+        "calibration": asdict(served.fitted),
         "metrics": {"validation": figures},
         "extras": {**header.extras, "averaged": [checkpoint.digest(path) for path in paths]},
     }
-    checkpoint.save(out, kind="classifier", network=header.network, weights=weights, header=told)
+    checkpoint.save(out, kind="classifier", network=header.network, weights=served.tensors(), header=told)
     return found
 
 

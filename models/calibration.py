@@ -9,8 +9,8 @@ and all others, ln(0.91 / 0.01) = 4.5 for 0.1 over ten classes, and for no more 
 distances mean what they say: one temperature cannot suit both. So 1 / b, the distance that is doubled, comes out near
 4.5, and the fourth power leaves small ones alone. The order of the classes never changes.
 
-An energy score tells pictures that belong to no class (Liu et al. 2020). A confidence below which to abstain buys
-accuracy with coverage.
+A confidence below which to abstain buys accuracy with coverage. An energy tells pictures that belong to no class; what
+it is made of stands in `models.strangers`.
 """
 
 import math
@@ -51,12 +51,10 @@ class Calibration:
 
 
 def fit(logits: Tensor, labels: Tensor) -> Calibration:
-    """Fit all constants to a validation part: logits float [N, classes], labels int64 [N]."""
+    """Fit what concerns confidence to a validation part: logits float [N, classes], labels int64 [N]."""
     fitted = fit_confidence(logits.double(), labels)
-    calibrated = fitted.apply(logits.double())
-    threshold, coverage = fit_abstention(calibrated, labels)
-    limit = energy(calibrated).quantile(KEPT).item()
-    return replace(fitted, energy=limit, abstain=threshold, coverage=coverage)
+    threshold, coverage = fit_abstention(fitted.apply(logits.double()), labels)
+    return replace(fitted, abstain=threshold, coverage=coverage)
 
 
 def fit_confidence(logits: Tensor, labels: Tensor) -> Calibration:
@@ -87,9 +85,9 @@ def fit_confidence(logits: Tensor, labels: Tensor) -> Calibration:
     return min((coolest(bend) for bend in bends), key=loss)
 
 
-def energy(logits: Tensor) -> Tensor:
-    """E(x) = -logsumexp of the calibrated logits, float [N]; high for pictures unlike any class."""
-    return -torch.logsumexp(logits, 1)
+def limit(energies: Tensor) -> float:
+    """The energy that most validation pictures stay below, from those of all of them, float [N]."""
+    return energies.double().quantile(KEPT).item()
 
 
 def fit_abstention(logits: Tensor, labels: Tensor, *, accuracy: float = TRUSTED) -> tuple[float, float]:

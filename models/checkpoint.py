@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 LARGEST_HEADER_BYTES = 16 * 2**20
 DIRECTION = "direction."  # tensors whose name starts so are named latent directions, not weights of the network
+STRANGERS = "strangers."  # and these the constants of `models.strangers`
 
 Kind = Literal["generator", "classifier"]
 
@@ -125,7 +126,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def build(checkpoint: Checkpoint) -> "nn.Module":
-    """The network with its weights, in eval mode and without gradients. Tensors named `direction.*` are left aside."""
+    """The network with its weights, in eval mode and without gradients. Tensors that are no weights are left aside."""
     if checkpoint.header.kind == "generator":
         from models import gan
 
@@ -135,7 +136,7 @@ def build(checkpoint: Checkpoint) -> "nn.Module":
 
         network = classifier.build(checkpoint.header.network)
     network.load_state_dict(
-        {name: value for name, value in checkpoint.weights.items() if not name.startswith(DIRECTION)}
+        {name: value for name, value in checkpoint.weights.items() if not name.startswith((DIRECTION, STRANGERS))}
     )
     return network.eval().requires_grad_(False)
 

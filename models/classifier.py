@@ -85,6 +85,15 @@ class Classifier(nn.Module):
         logits: Tensor = self.head(self.features((x - self.mean) / self.std))
         return logits
 
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """The maps [N, C, H, W] that each stage hands on; the last are those of `features`."""
+        maps, y = [], (x - self.mean) / self.std
+        for layer in self.features:
+            y = layer(y)
+            if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
+                maps.append(y)
+        return maps if self.config.family == "plain" else [*maps, y]
+
 
 class Residual(nn.Module):
     """y = act(skip(x) + bn(conv(act(bn(conv(x)))))), He et al. 2016, with a 1x1 convolution where the width changes.

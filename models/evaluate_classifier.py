@@ -7,8 +7,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from models import calibration, checkpoint, data, metrics, sheet
+from models import calibrated, checkpoint, data, metrics, sheet
 from models.predict import predict
+from models.strangers import energy
 
 
 def evaluate(
@@ -22,21 +23,24 @@ def evaluate(
     """Figures on the test part of the checkpoint's data, as JSON-able values.
 
     `folder` is the data or holds it under the name in the checkpoint. `mistakes` names a PNG to write the most
-    confident mistakes to, `strangers` data whose pictures belong to none of the classes. Raises `ValueError` if the
-    data has other classes than the checkpoint.
+    confident mistakes to, `strangers` data whose pictures belong to none of the classes; energies are always those of
+    one view. Raises `ValueError` if the data has other classes than the checkpoint.
     """
     header = loaded.header
     pictures = part(header, folder, "test")
     if pictures.labels is None or pictures.classes != header.labels:
         raise ValueError(f"The data has the classes {pictures.classes}, the checkpoint {header.labels}.")
-    logits = _logits(loaded, pictures.images, tta=tta)
+    network = calibrated.build(loaded)
+    logits = predict(network, pictures.images)
+    energies = energy(logits)
+    if tta:
+        logits = network.fitted.apply(predict(network.network, pictures.images, tta=True))
     report = metrics.report(logits, pictures.labels)
     if mistakes is not None and report.worst:
         shown = pictures.images[torch.tensor([entry.index for entry in report.worst])]
         sheet.write(mistakes, shown.permute(0, 2, 3, 1).contiguous().numpy(), columns=8)
     answered = logits.softmax(1).amax(1) >= header.calibration.get("abstain", 0.0)
     right = logits.argmax(1) == pictures.labels
-    energy = calibration.energy(logits)
     limit = header.calibration.get("energy", float("inf"))
     found = {
         **asdict(report),
@@ -44,14 +48,14 @@ def evaluate(
         "test_time_augmentation": tta,
         "answered": _share(answered),
         "accuracy_answered": _share(right[answered]) if answered.any() else None,
-        "beyond_energy": _share(energy > limit),
+        "beyond_energy": _share(energies > limit),
         "worst_names": [pictures.names[entry.index] for entry in report.worst],
     }
     if strangers is not None:
-        strange = calibration.energy(_logits(loaded, part(header, strangers, "test").images, tta=tta))
+        strange = energy(predict(network, part(header, strangers, "test").images))
         found["strangers"] = {
             "count": len(strange),
-            "auroc": metrics.auroc(energy, strange),
+            "auroc": metrics.auroc(energies, strange),
             "beyond_energy": _share(strange > limit),
         }
     return found
@@ -62,12 +66,6 @@ def part(header: checkpoint.Header, folder: Path, split: data.Split) -> data.Pic
     own = folder / header.provenance.get("data", "")
     channels: Literal[1, 3] = 1 if header.input["channels"] == 1 else 3
     return data.load(own if own.exists() else folder, split=split, size=header.input["size"], channels=channels)
-
-
-def _logits(loaded: checkpoint.Checkpoint, images: Tensor, *, tta: bool) -> Tensor:
-    """Calibrated logits."""
-    fitted = calibration.Calibration(**loaded.header.calibration)
-    return fitted.apply(predict(checkpoint.build(loaded), images, tta=tta))
 
 
 def _share(chosen: Tensor) -> float:

@@ -20,7 +20,7 @@ def heat_map(network: Classifier, x: Tensor, classes: Tensor) -> Tensor:
         logit = network.head(maps).gather(1, classes[:, None]).sum()
         (gradient,) = torch.autograd.grad(logit, maps)
     support = (gradient.mean((2, 3), keepdim=True) * maps.detach()).sum(1, keepdim=True).relu()
-    return _enlarged(support, x)
+    return _enlarged(support, x.shape[-1])
 
 
 def has_closed_form(network: Classifier) -> bool:
@@ -28,21 +28,20 @@ def has_closed_form(network: Classifier) -> bool:
     return network.config.family == "residual" and not network.config.head
 
 
-def likeliest(network: Classifier, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits [N, classes] and the likeliest class' heat map [N, H, W], without a gradient and so fit for export.
+def likeliest(network: Classifier, maps: Tensor, logits: Tensor, *, side: int) -> Tensor:
+    """The likeliest class' heat map [N, side, side], without a gradient and so fit for export.
 
-    Where a dense layer W follows the average over space, the gradient of logit c over map k is W_ck / (h w) everywhere,
-    and the constant falls out with the maximum (Zhou et al. 2016).
+    `maps` [N, K, h, w] are the last of the network, `logits` [N, classes] what it makes of them. Where a dense layer W
+    follows the average over space, the gradient of logit c over map k is W_ck / (h w) everywhere, and the constant
+    falls out with the maximum (Zhou et al. 2016).
     """
-    maps = network.features((x - network.mean) / network.std)
-    logits = network.head(maps)
     dense = network.head[-1]
     assert isinstance(dense, nn.Linear)
     weight = dense.weight[logits.argmax(1)]  # [N, K]
     support = (weight[:, :, None, None] * maps).sum(1, keepdim=True).relu()
-    return logits, _enlarged(support, x)
+    return _enlarged(support, side)
 
 
-def _enlarged(support: Tensor, x: Tensor) -> Tensor:
-    large = F.interpolate(support, x.shape[2:], mode="bilinear", align_corners=False)[:, 0]
+def _enlarged(support: Tensor, side: int) -> Tensor:
+    large = F.interpolate(support, (side, side), mode="bilinear", align_corners=False)[:, 0]
     return large / large.amax((1, 2), keepdim=True).clamp(min=1e-12)

@@ -2,7 +2,8 @@
 
 Bytes go in and bytes come out, so that a serving worker does no arithmetic of its own:
 
-    classifier    pixels uint8 [N, H, W, C]                      -> logits float32 [N, classes], calibrated
+    classifier    pixels uint8 [N, H, W, C]                      -> logits float32 [N, classes], calibrated,
+                                                                    their energy telling strangers;
                                                                     heat uint8 [N, H, W], for the likeliest class
     generator     styles float32 [N, stages, style_size]         -> pixels uint8 [N, H, W, C]
 
@@ -28,9 +29,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models import checkpoint, explain
-from models.calibration import Calibration
-from models.classifier import Classifier
+from models import calibrated, checkpoint, explain
+from models.calibrated import Calibrated
 from models.gan import Generator
 from models.levels import to_levels
 
@@ -97,19 +97,22 @@ def example(header: checkpoint.Header, *, batch: int, seed: int) -> dict[str, ND
 
 
 class ClassifierGraph(nn.Module):
-    """pixels uint8 [N, H, W, C] -> calibrated logits float32 [N, classes], and a heat map if cheap."""
+    """pixels uint8 [N, H, W, C] -> logits float32 [N, classes] as `Calibrated` gives them, and a heat map if cheap."""
 
-    def __init__(self, network: Classifier, fitted: Calibration) -> None:
+    def __init__(self, calibrated: Calibrated) -> None:
         super().__init__()
-        self.network, self.fitted = network, fitted
-        self.outputs = ["logits", "heat"] if explain.has_closed_form(network) else ["logits"]
+        self.calibrated, self.network = calibrated, calibrated.network
+        self.outputs = ["logits", "heat"] if explain.has_closed_form(self.network) else ["logits"]
 
     def forward(self, pixels: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         x = pixels.permute(0, 3, 1, 2).float() / 255
         if len(self.outputs) == 1:
-            return self.fitted.apply(self.network(x))
-        logits, heat = explain.likeliest(self.network, x)
-        return self.fitted.apply(logits), (heat * 255).round().to(torch.uint8)
+            logits: Tensor = self.calibrated(x)
+            return logits
+        maps = self.network.stages(x)
+        raw = self.network.head(maps[-1])
+        heat = explain.likeliest(self.network, maps[-1], raw, side=self.network.config.size)
+        return self.calibrated.levelled(raw, maps), (heat * 255).round().to(torch.uint8)
 
 
 class GeneratorGraph(nn.Module):
@@ -125,9 +128,9 @@ class GeneratorGraph(nn.Module):
 
 
 def _graph(loaded: checkpoint.Checkpoint) -> ClassifierGraph | GeneratorGraph:
+    if loaded.header.kind == "classifier":
+        return ClassifierGraph(calibrated.build(loaded)).eval()
     network = checkpoint.build(loaded)
-    if isinstance(network, Classifier):
-        return ClassifierGraph(network, Calibration(**loaded.header.calibration)).eval()
     assert isinstance(network, Generator)
     return GeneratorGraph(network).eval()
 

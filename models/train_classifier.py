@@ -20,12 +20,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from models import calibration, checkpoint, data, devices, metrics, resume
+from models import calibrated, checkpoint, data, devices, metrics, resume
 from models.classifier import Classifier, NetworkConfig
 from models.classifier_augment import augment
 from models.classifier_config import ClassifierConfig
 from models.muon import Muon
-from models.predict import predict
 from models.progress import Event, Metrics, Progress, Snapshot
 
 RESUME = "resume.safetensors"
@@ -184,9 +183,8 @@ class Run:
         if not self.place.leads:
             return
         assert self.validation.labels is not None
-        logits = predict(self.average, self.validation.images, device=self.place.device)
-        fitted = calibration.fit(logits, self.validation.labels)
-        found = metrics.report(fitted.apply(logits), self.validation.labels)
+        served, logits = calibrated.fit(self.average, self.training, self.validation, device=self.place.device)
+        found = metrics.report(logits, self.validation.labels)
         values = {"accuracy": found.accuracy, "nll": found.nll, "ece": found.ece}
         yield Metrics(self.images, {f"validation_{name}": value for name, value in values.items()})
         network = self.config.network
@@ -194,11 +192,11 @@ class Run:
             self.out / CHECKPOINT,
             kind="classifier",
             network=asdict(network),
-            weights=self.average.state_dict(),
+            weights=served.tensors(),
             header={
                 "input": {"size": network.size, "channels": network.channels, "mean": network.mean, "std": network.std},
                 "labels": self.training.classes,
-                "calibration": asdict(fitted),
+                "calibration": asdict(served.fitted),
                 "metrics": {"validation": {"count": found.count, **values}},
                 "training": asdict(self.config) | {"images_seen": self.images, "initial": self.initial},
                 "provenance": {

@@ -8,9 +8,10 @@ import onnxruntime
 import pytest
 import torch
 
-from models import checkpoint, explain, export, gan
+from models import calibrated, checkpoint, explain, export, gan
 from models.calibration import Calibration
 from models.classifier import Classifier, NetworkConfig
+from models.data import Pictures
 from models.predict import predict
 
 
@@ -53,6 +54,29 @@ def test_a_classifier_takes_raw_bytes_and_gives_calibrated_logits(classifier: Pa
     raw = predict(checkpoint.build(loaded), torch.from_numpy(pixels).permute(0, 3, 1, 2))
     expected = Calibration(temperature=0.5, exponent=1.5, bend=0.2).apply(raw)
     np.testing.assert_allclose(logits, expected.numpy(), atol=1e-4)
+
+
+def test_the_energy_of_the_logits_tells_strangers_in_the_graph_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = NetworkConfig(widths=(8, 16), blocks=(0, 1), size=12, classes=3)
+    network = Classifier(config)
+    images = torch.randint(0, 256, (96, 1, 12, 12), dtype=torch.uint8)
+    network.train()(images.float() / 255)
+    names = tuple(map(str, range(48)))
+    parts = [
+        Pictures(images=half, labels=torch.arange(48) % 3, classes=("a", "b", "c"), names=names, digest="d")
+        for half in images.split(48)
+    ]
+    made, _ = calibrated.fit(network, *parts)
+    header = {"input": {"size": 12, "channels": 1}, "labels": ("a", "b", "c"), "calibration": asdict(made.fitted)}
+    path = tmp_path / "c.safetensors"
+    checkpoint.save(path, kind="classifier", network=asdict(config), weights=made.tensors(), header=header)
+    export.export(path, path.with_suffix(".onnx"))
+    pixels = images[:5].permute(0, 2, 3, 1).numpy()
+    logits, heat = session(path).run(["logits", "heat"], {"pixels": pixels})
+    expected = calibrated.build(checkpoint.load(path))(images[:5].float() / 255)
+    np.testing.assert_allclose(logits, expected.numpy(), atol=1e-4)
+    assert heat.shape == (5, 12, 12)
 
 
 def test_the_heat_map_is_that_of_the_likeliest_class(classifier: Path) -> None:
@@ -116,7 +140,7 @@ def test_a_graph_that_computes_something_else_is_refused(classifier: Path) -> No
     proto = onnx.load(classifier.with_suffix(".onnx"))
     (weight,) = [entry for entry in proto.graph.initializer if entry.name.endswith("head.1.weight")]
     weight.raw_data = (np.frombuffer(weight.raw_data, np.float32) + 0.01).tobytes()
-    graph = export.ClassifierGraph(checkpoint.build(loaded), Calibration(**loaded.header.calibration))
+    graph = export.ClassifierGraph(calibrated.build(loaded))
     with pytest.raises(export.ExportDiffers):
         export.check(proto.SerializeToString(), graph, loaded.header)
 

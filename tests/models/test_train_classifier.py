@@ -96,6 +96,7 @@ def test_it_learns_and_leaves_a_checkpoint_that_serves(tmp_path: Path) -> None:
     assert loaded.header.provenance["digest"] == "d"
     assert loaded.header.training["images_seen"] == 640
     assert loaded.header.calibration["temperature"] > 0
+    assert {"strangers.means", "strangers.whitening"} <= loaded.weights.keys()
 
 
 def test_events_count_images_and_end_in_a_snapshot(tmp_path: Path) -> None:

@@ -11,8 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from models import checkpoint, explain
-from models.calibration import Calibration
+from models import calibrated, checkpoint, explain
 from models.levels import to_levels
 
 
@@ -28,15 +27,15 @@ class TorchNetwork:
         torch.set_num_threads(threads)
         self._on = torch.device(device)
         loaded = checkpoint.load(path)
-        self._calibration = Calibration(**loaded.header.calibration)
-        self._network = checkpoint.build(loaded).to(self._on, memory_format=torch.channels_last)
+        network = calibrated.build(loaded) if loaded.header.kind == "classifier" else checkpoint.build(loaded)
+        self._network = network.to(self._on, memory_format=torch.channels_last)
         self._turn = threading.Lock()
         self.device = torch.cuda.get_device_name(self._on) if self._on.type == "cuda" else "cpu"
 
     def logits(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated logits [N, classes] of pictures [N, H, W, C]."""
         with self._turn, torch.inference_mode():
-            return self._calibration.apply(self._network(self._pictures(pixels)).float()).cpu().numpy()
+            return self._network(self._pictures(pixels)).float().cpu().numpy()
 
     def pixels(self, styles: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Pictures [N, H, W, C] of styles [N, stages, style_size]."""
@@ -50,7 +49,7 @@ class TorchNetwork:
         with self._turn:
             with torch.inference_mode():
                 likeliest = self._network(pictures).argmax(1)
-            maps = explain.heat_map(self._network, pictures, likeliest.clone())
+            maps = explain.heat_map(self._network.network, pictures, likeliest.clone())
         return (maps * 255).round().to(torch.uint8).cpu().numpy()
 
     def _pictures(self, pixels: NDArray[np.uint8]) -> torch.Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from models import checkpoint, evaluate_classifier, export
+from models import calibrated, checkpoint, evaluate_classifier, export
 from models.predict import predict
 from worker.trainings import child, reports
 
@@ -69,11 +69,13 @@ def check_sanity(loaded: checkpoint.Checkpoint) -> None:
 
 @torch.no_grad()
 def _answers(loaded: checkpoint.Checkpoint) -> torch.Tensor:
-    network: Any = checkpoint.build(loaded)
     random = torch.Generator().manual_seed(0)
     if loaded.header.kind == "classifier":
         side, channels = loaded.header.input["size"], loaded.header.input["channels"]
-        return predict(network, torch.randint(0, 256, (4, channels, side, side), generator=random).to(torch.uint8))
+        return predict(
+            calibrated.build(loaded), torch.randint(0, 256, (4, channels, side, side), generator=random).to(torch.uint8)
+        )
+    network: Any = checkpoint.build(loaded)
     latents = torch.randn(4, loaded.header.network["latent_size"], generator=random)
     drawn: torch.Tensor = network.sample(latents, torch.zeros(4).long() if loaded.header.labels else None)
     return drawn
