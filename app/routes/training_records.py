@@ -134,7 +134,10 @@ async def get_sample(
     responses=errors.declared(Unauthenticated, UnknownJob),
 )
 async def list_checkpoints(job_id: JobId, trainings: TrainingsPart, caller: Trainer) -> CheckpointList:
-    """Each can be used at once for generate or classify. The newest five stay, and some more for a minute."""
+    """Each can be used at once for generate or classify. The newest five stay, and some more for a minute.
+
+    Once the run has ended they stay as long as other jobs do, and as long as an alias refers to them.
+    """
     job = await asyncio.to_thread(trainings.get, job_id, caller)
     events = await asyncio.to_thread(trainings.events, job, "snapshot")
     usable = await asyncio.to_thread(trainings.usable, job)

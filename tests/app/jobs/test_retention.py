@@ -1,11 +1,14 @@
 """Rows go, and with them the objects that only they speak of."""
 
+import contextlib
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from fastapi.testclient import TestClient
 
 from app.contract import jobs, leases, registry, training
 from app.contract.database import Database, now
@@ -13,9 +16,9 @@ from app.contract.states import JobState
 from app.contract.store import Store, checkpoint_path
 from app.contract.tables import JobRow
 from app.jobs.retention import Retention
+from app.main import create_app
+from tests.app import serving
 from tests.app.contract.test_registry import checkpoint
-
-pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -45,6 +48,7 @@ def ended_run(database: Database, store: Store, *, days_ago: float) -> tuple[str
     return job_id, version.digest
 
 
+@pytest.mark.anyio
 async def test_a_job_and_its_objects_go_after_its_days(tmp_path: Path, database: Database) -> None:
     store = Store((tmp_path / "store").as_uri())
     ended_run(database, store, days_ago=8)
@@ -57,6 +61,7 @@ async def test_a_job_and_its_objects_go_after_its_days(tmp_path: Path, database:
     assert store.list("checkpoints") == [checkpoint_path(digest)]
 
 
+@pytest.mark.anyio
 async def test_zero_days_keep_everything_but_what_is_of_no_use(tmp_path: Path, database: Database) -> None:
     store = Store((tmp_path / "store").as_uri())
     old, digest = ended_run(database, store, days_ago=400)
@@ -65,3 +70,19 @@ async def test_zero_days_keep_everything_but_what_is_of_no_use(tmp_path: Path, d
     assert store.exists(checkpoint_path(digest))
     assert store.exists(training.sample_path(old, images=1))
     assert not store.exists(training.snapshot_path(late, images=1, token=1))
+
+
+def test_a_running_api_removes_what_is_old(tmp_path: Path, api_redis: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = serving.home_settings(tmp_path, api_redis, job_days=1)
+    serving.publish(settings)
+    monkeypatch.setattr("app.main.FIRST_SECONDS", 0.0)
+    store = Store(settings.store)
+    with contextlib.closing(Database(settings.database)) as database:
+        ended_run(database, store, days_ago=2)
+        with TestClient(create_app(settings)):
+            until = time.monotonic() + 60
+            while store.list("runs") and time.monotonic() < until:
+                time.sleep(0.02)
+        assert store.list("runs") == store.list("jobs") == []
+        with database.session() as session:
+            assert jobs.page(session) == []
