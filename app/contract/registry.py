@@ -23,6 +23,9 @@ from app.contract.tables import AliasRow, ModelRow, VersionRow
 
 PRODUCTION = "production"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+NAME_RULE = (
+    "a model's name has 1 to 64 lower-case letters, digits, dots, hyphens or underscores, and a letter or a digit first"
+)
 BUNDLED = "bundled"
 
 Kind = Literal["classifier", "generator"]
@@ -144,9 +147,7 @@ def publish(
         Forbidden: the name already stands for a model of another owner.
     """
     if not NAME.fullmatch(name):
-        raise BadCheckpoint(
-            reason="a model's name has 1 to 64 lower-case letters, digits, dots, hyphens or underscores"
-        )
+        raise BadCheckpoint(reason=NAME_RULE)
     data = checkpoint if isinstance(checkpoint, bytes) else checkpoint.read_bytes()
     header, digest = read_header(data), hashlib.sha256(data).hexdigest()
     row = session.get(ModelRow, name)

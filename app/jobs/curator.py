@@ -11,7 +11,7 @@ import redis.asyncio
 import redis.exceptions
 
 from app.access.caller import Caller
-from app.contract import registry
+from app.contract import registry, training
 from app.contract.database import Database, now
 from app.contract.errors import BadCheckpoint, Forbidden, NothingYet, UnknownModel
 from app.contract.messages import REGISTRY_CHANNEL, Drawing
@@ -102,7 +102,9 @@ class Curator:
         try:
             return found, self._store.size(path), self._store.stream(path)
         except FileNotFoundError:
-            raise NothingYet(what="ONNX graph of this version") from None
+            raise NothingYet(
+                f"{name}@{version} has no ONNX graph; `python -m models.export FILE` makes one of its safetensors file."
+            ) from None
 
     def _own(self, name: str, caller: Caller) -> Model:
         model = self._catalog.model(name)
@@ -128,8 +130,10 @@ class Curator:
 
     def _candidate(self, name: str, file: Path) -> Version:
         """The version that the file would be. Raises `BadCheckpoint`."""
-        if not registry.NAME.fullmatch(name) or name.startswith("job_"):
-            raise BadCheckpoint(reason=f"{name[:60]!r} is no name for a model")
+        if not registry.NAME.fullmatch(name):
+            raise BadCheckpoint(reason=registry.NAME_RULE)
+        if name.startswith(training.RUNS):
+            raise BadCheckpoint(reason=f"names that begin with {training.RUNS} are those of running jobs")
         data = file.read_bytes()
         header = registry.read_header(data)
         size, channels = header["input"]["size"], header["input"]["channels"]

@@ -75,11 +75,15 @@ class TrainingChecks:
         try:
             model = self._catalog.model(name)
         except UnknownModel:
-            raise Forbidden(f"The name {name} is taken by a model of another key; choose another name.") from None
+            raise _taken(name) from None
         if model.kind != preset.kind:
             raise WrongKind(model=name, kind=model.kind, wanted=preset.kind)
         if caller.owner is not None and model.owner != caller.key:
-            raise Forbidden(scope="admin")
+            raise _taken(name)
+
+
+def _taken(name: str) -> Forbidden:
+    return Forbidden(f"The name {name} is that of a model which this key may not change; choose another name.")
 
 
 def _check_pictures(dataset: Dataset, preset: Preset, settings: dict[str, Any]) -> None:

@@ -58,6 +58,7 @@ def test_an_exported_version_is_the_file_that_was_imported(client: TestClient, s
     assert answer.headers["Content-Length"] == str(len(data))
     missing = client.get(f"/v1/models/trip/versions/{version}/export?format=onnx")
     assert (missing.status_code, missing.json()["code"]) == (404, "nothing_yet")
+    assert "models.export" in missing.json()["detail"], "it does not come by itself"
     Store(settings.store).put(onnx_path(version.removeprefix("sha256:")), b"graph")
     assert client.get(f"/v1/models/trip/versions/{version}/export?format=onnx").content == b"graph"
 
