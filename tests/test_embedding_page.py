@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from PIL import Image
 
-from app.access import signing
+from app.access import keys, signing
 from app.contract.settings import Settings
 from app.main import create_app
 from tests import browser as chromium
@@ -91,7 +91,7 @@ def test_the_python_snippet_signs_as_the_service_checks() -> None:
     pairs = parse_qsl(parts.query)
     grant = signing.claimed(pairs)
     assert grant == signing.Grant("admin")
-    signing.check(parts.path, pairs, grant, key=signing.signing_key("the admin key"), origin=None, referer=None)
+    signing.check(parts.path, pairs, grant, key=keys.digest("the admin key"), origin=None, referer=None)
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -1,6 +1,6 @@
 """Signed addresses: a public page shows faces of a closed service without holding its key.
 
-    key       = SHA-256 of the API key, in hex
+    key       = SHA-256 of the API key, in hex, as it is kept (`app.access.keys.digest`); it opens nothing by itself
     message   = path "?" query, the path percent-encoded anew, the pairs sorted and without `signature`
     signature = HMAC-SHA256(key, message), base64url without padding
 
@@ -48,11 +48,6 @@ class Grant:
         if self.domain is not None:
             told.append(("domain", self.domain))
         return told
-
-
-def signing_key(secret: str) -> str:
-    """What an API key signs with. It opens nothing by itself."""
-    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def sign(path: str, pairs: Iterable[tuple[str, str]], grant: Grant, *, key: str) -> str:

@@ -38,6 +38,17 @@ def training(service: client.Client, job_id: str, *, quiet: bool) -> Any:
             time.sleep(ASK_SECONDS)
 
 
+def job(service: client.Client, job_id: str, *, quiet: bool) -> Any:
+    """Ask until a job of any kind has ended; it as it is then."""
+    with progress.bar("waiting", total=None, quiet=quiet) as bar:
+        while True:
+            found = service.get(f"/v1/jobs/{job_id}")
+            if JobState(found["status"]).final:
+                return found
+            bar.show(done=found["progress"]["images"], total=found["progress"]["of"], title=found["status"])
+            time.sleep(ASK_SECONDS)
+
+
 def _tell_events(service: client.Client, job_id: str, *, after: int) -> int:
     """Print what is worth a line; the number of the last event."""
     page = service.get(f"/v1/training-jobs/{job_id}/events", after=after, limit=1000)

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from app.cli import client, failure, output, progress
+from app.contract.schemas.generate import EXTENSIONS, PictureFormat
 
 IMAGES_PER_REQUEST = 16  # small enough for the bar to move, large enough to fill a batch
-SUFFIXES = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
 
 
 def generate(
@@ -22,14 +22,12 @@ def generate(
     label: Annotated[str | None, typer.Option(help="Class to draw, for a generator that has classes.")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels per side.")] = None,
     truncation: Annotated[float | None, typer.Option(help="1 is full variety, less is safer.")] = None,
-    format: Annotated[str, typer.Option(help="png, jpeg, webp or avif.")] = "png",
+    format: Annotated[PictureFormat, typer.Option(help="How to encode them.")] = "png",
     as_json: output.AsJson = False,
 ) -> None:
     """Draw the picture of every SEED. The same seed and model give the same picture anywhere."""
     if bool(seeds) == (count is not None):
         failure.fail("Give seeds, or --count, and not both.", code=failure.USAGE)
-    if format not in SUFFIXES:
-        failure.fail(f"--format is one of {', '.join(SUFFIXES)}.", code=failure.USAGE)
     options = {"model": model, "label": label, "size": size, "truncation": truncation, "format": format}
     asked = _seeds(seeds) if seeds else _counts(count or 0)
     written = []
@@ -69,8 +67,8 @@ def _counts(total: int) -> list[dict[str, Any]]:
     return [{"count": n} for n in [IMAGES_PER_REQUEST] * whole + [rest] * (rest > 0)]
 
 
-def _write(image: dict[str, Any], *, folder: Path, format: str) -> dict[str, Any]:
+def _write(image: dict[str, Any], *, folder: Path, format: PictureFormat) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / file_name(str(image["seed"]), suffix=SUFFIXES[format])
+    path = folder / file_name(str(image["seed"]), suffix=EXTENSIONS[format])
     path.write_bytes(base64.b64decode(image["base64"]))
     return {"seed": image["seed"], "file": str(path), "sha256": image["sha256"]}

@@ -5,7 +5,6 @@ likeness jobs job_0123 --wait
 likeness jobs job_0123 pause
 """
 
-import time
 from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -13,11 +12,9 @@ from urllib.parse import quote
 import typer
 from rich.console import Console
 
-from app.cli import client, failure, following, output, progress
+from app.cli import client, failure, following, output
 from app.contract import training
 from app.contract.states import JobState
-
-ASK_SECONDS = 0.5
 
 
 class Action(StrEnum):
@@ -71,7 +68,7 @@ def _one(service: client.Client, job: str, action: Action | None, *, wait: bool,
         return answer
     if answer["object"] == "training_job":
         return following.training(service, answer["id"], quiet=quiet)
-    return _follow(service, path, quiet=quiet)
+    return following.job(service, answer["id"], quiet=quiet)
 
 
 def _wanted(action: Action | None) -> JobState | None:
@@ -83,18 +80,6 @@ def _wanted(action: Action | None) -> JobState | None:
             return JobState.PAUSED
         case Action.RESUME | None:
             return None
-
-
-def _follow(service: client.Client, path: str, *, quiet: bool) -> Any:
-    """Ask until the job has ended, and return its last state."""
-    with progress.bar("waiting", total=None, quiet=quiet) as bar:
-        while True:
-            job = service.get(path)
-            if JobState(job["status"]).final:
-                return job
-            counted = job.get("progress") or {}
-            bar.show(done=counted.get("images", 0), total=counted.get("of"), title=job["status"])
-            time.sleep(ASK_SECONDS)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

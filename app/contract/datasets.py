@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
-from app.contract import jobs
+from app.contract import jobs, training
 from app.contract.database import now
 from app.contract.errors import DatasetInUse, DatasetNotReady, UnknownDataset
 from app.contract.messages import TRAIN_QUEUE
-from app.contract.states import MOVES, JobState
+from app.contract.states import JobState
 from app.contract.tables import DatasetRow, JobRow
 
 KIND = "dataset"
@@ -176,10 +176,10 @@ def delete(session: Session, dataset_id: str) -> None:
     row = session.get(DatasetRow, dataset_id, with_for_update=True)
     if row is None:
         raise UnknownDataset(dataset=dataset_id)
-    alive = [state for state in JobState if MOVES[state]]
+    alive = [state for state in JobState if not state.final]
     users = session.scalars(
         sa.select(JobRow.id).where(
-            JobRow.kind == "training",
+            JobRow.kind == training.KIND,
             JobRow.state.in_(alive),
             JobRow.request["dataset"].as_string() == dataset_id,
         )

@@ -9,13 +9,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from app import seeds
 from app.contract.errors import BadOption
 from app.contract.schemas.base import ModelName
-from app.contract.schemas.generate import Edits, PictureFormat, Size, Truncation
+from app.contract.schemas.generate import EXTENSIONS, Edits, PictureFormat, Size, Truncation
 from app.drawing import portrait
 from app.drawing.identicon import Kind
 from app.errors import InvalidFields
 
-FORMATS: dict[str, PictureFormat] = {"png": "png", "jpg": "jpeg", "webp": "webp", "avif": "avif"}
-"""The extensions of a face's address."""
+FORMATS: dict[str, PictureFormat] = {extension: format for format, extension in EXTENSIONS.items()}
+"""What the extensions of a face's address stand for."""
 
 LONGEST_WALK = 96
 """Most frames of a walk that is answered at once; longer ones are jobs."""

@@ -31,10 +31,7 @@ def pictures(files: Mapping[str, bytes], *, classes: Sequence[str], limits: Limi
     Raises:
         BadArchive: a file is damaged, has no counterpart, or has labels without a name; or there is too much of it.
     """
-    arrays = {
-        name.rsplit("/", 1)[-1].removesuffix(".gz").replace(".", "-"): _array(data, limits)
-        for name, data in files.items()
-    }
+    arrays = {_plain(name): _array(data, limits) for name, data in files.items()}
     if sum(len(array) for array in arrays.values() if array.ndim == 3) > limits.members:
         raise BadArchive(reason=f"it holds more than {limits.members} pictures")
     for start, split in SPLITS.items():

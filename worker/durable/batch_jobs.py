@@ -16,14 +16,13 @@ import numpy as np
 from app.contract import tracing
 from app.contract.database import now
 from app.contract.messages import Drawing, Reply, pack
+from app.contract.schemas.generate import EXTENSIONS
 from app.contract.store import Store
 from models import images
 from worker.durable.runner import Kind, Work
 from worker.reporter import Reporter
 from worker.serving.inference import pictures
 from worker.serving.loaded import Loaded
-
-_EXTENSIONS: dict[images.Format, str] = {"png": "png", "jpeg": "jpg", "webp": "webp", "avif": "avif"}
 
 
 class BatchJobs:
@@ -123,7 +122,7 @@ class BatchJobs:
         }
 
     def _picture_path(self, work: Work, position: int) -> str:
-        return f"jobs/{work.job.id}/output/{position}.{_EXTENSIONS[work.job.request['format']]}"
+        return f"jobs/{work.job.id}/output/{position}.{EXTENSIONS[work.job.request['format']]}"
 
     def _part_path(self, work: Work, start: int) -> str:
         return f"jobs/{work.job.id}/parts/{start}"

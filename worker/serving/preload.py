@@ -9,7 +9,7 @@ import redis
 import sqlalchemy.exc
 import structlog
 
-from app.contract import registry
+from app.contract import registry, training
 from app.contract.database import Database
 from app.contract.errors import LikenessError
 from app.contract.messages import REGISTRY_CHANNEL
@@ -20,9 +20,6 @@ _log = structlog.get_logger()
 LISTEN_SECONDS = 1.0
 PAUSE_SECONDS = 2.0
 """Before Redis is asked again after it did not answer."""
-
-RUNS = "job_"
-"""Checkpoints of jobs that run are models with such names. They change every minute and are looked at now and then."""
 
 
 class Preload:
@@ -65,7 +62,7 @@ class Preload:
 
     def _load(self, name: str) -> None:
         """Load the production version if there is room, or if it takes the place of one that is in memory."""
-        if name.startswith(RUNS):
+        if name.startswith(training.RUNS):  # checkpoints change every minute, and are looked at now and then
             return
         try:
             with self._database.session() as session:

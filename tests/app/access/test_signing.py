@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.access import signing
+from app.access import keys, signing
 from app.access.signing import Grant
 from app.contract.errors import BadSignature
 
-KEY = signing.signing_key("secret")
+KEY = keys.digest("secret")
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="?#"), min_size=1, max_size=20)
 
 
@@ -67,7 +67,7 @@ def test_neither_the_end_nor_the_domain_can_be_taken_off() -> None:
 
 def test_another_key_does_not_hold() -> None:
     with pytest.raises(BadSignature):
-        check(signing.sign("/f/ada.png", [], Grant("k"), key=KEY), key=signing.signing_key("other"))
+        check(signing.sign("/f/ada.png", [], Grant("k"), key=KEY), key=keys.digest("other"))
 
 
 def test_an_address_ends() -> None:
