@@ -184,9 +184,9 @@ class Durable:
         if claim is not None and (before := self._made_before(claim)) is not None:
             return before, False
         job_id = jobs.new_id()
-        for name, data in inputs.items():
-            self._store.put(f"jobs/{job_id}/input/{name}", data)
         try:
+            for name, data in inputs.items():
+                self._store.put(f"jobs/{job_id}/input/{name}", data)
             with self._database.session() as session:
                 job_bounds.check_room(session, caller, most=self._most_waiting)
                 job = jobs.create(session, kind=kind, queue=queue, request=request, owner=caller.key, job_id=job_id)
@@ -195,10 +195,25 @@ class Durable:
             return job, True
         except sqlalchemy.exc.IntegrityError:
             # The same request came twice at once, and the other one was first.
-            self._store.delete(*(f"jobs/{job_id}/input/{name}" for name in inputs))
+            self._discard(job_id, inputs)
             if claim is None or (before := self._made_before(claim)) is None:
                 raise
             return before, False
+        except sqlalchemy.exc.OperationalError:
+            # The database may have gone after it took the row and before it said so: what the row speaks of must stay
+            # while that is not known. The client comes again.
+            with self._database.session() as session:
+                taken = jobs.get(session, job_id) is not None
+            if not taken:
+                self._discard(job_id, inputs)
+            raise
+        except BaseException:
+            self._discard(job_id, inputs)
+            raise
+
+    def _discard(self, job_id: str, inputs: Collection[str]) -> None:
+        """Remove the bytes of a job that is not accepted."""
+        self._store.delete(*(f"jobs/{job_id}/input/{name}" for name in inputs))
 
     def _made_before(self, claim: Claim) -> Job | None:
         with self._database.session() as session:

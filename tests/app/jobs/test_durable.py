@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import redis
+import sqlalchemy.exc
 
 from app import redis_client
 from app.access.caller import ANYONE, Caller
 from app.access.limits import Limits
 from app.contract import leases
-from app.contract.database import Database
-from app.contract.errors import IdempotencyConflict, JobFinished, UnknownJob
+from app.contract.errors import IdempotencyConflict, JobFinished, QueueFull, UnknownJob
 from app.contract.jobs import Job
 from app.contract.messages import PREFIX
 from app.contract.settings import Settings
@@ -26,6 +26,7 @@ from app.jobs.sweep import Sweep
 from app.metrics import Metrics
 from app.signals import Signals
 from tests.app import serving
+from tests.app.jobs.test_datasets import Cut
 
 pytestmark = pytest.mark.anyio
 
@@ -35,7 +36,7 @@ ADA, BOB = Caller("key_ada", frozenset({"predict"})), Caller("key_bob", frozense
 class World:
     """A durable part on a real database and store, and a queue that nobody empties."""
 
-    def __init__(self, settings: Settings, database: Database, durable: Durable) -> None:
+    def __init__(self, settings: Settings, database: Cut, durable: Durable) -> None:
         self.settings, self.database, self.durable = settings, database, durable
         self.store = Store(settings.store)
 
@@ -58,7 +59,7 @@ class World:
 @asynccontextmanager
 async def living(home: Path, redis_url: str, **options: float) -> AsyncIterator[World]:
     settings = serving.home_settings(home, redis_url, **options)
-    database = Database(settings.database)
+    database = Cut(settings.database)
     database.migrate()
     client, publisher = redis_client.connect(redis_url), Publisher(settings)
     signals = Signals(client)
@@ -68,7 +69,13 @@ async def living(home: Path, redis_url: str, **options: float) -> AsyncIterator[
             settings,
             database,
             Durable(
-                database, Store(settings.store), publisher, client, signals, Limits(client, settings), most_waiting=100
+                database,
+                Store(settings.store),
+                publisher,
+                client,
+                signals,
+                Limits(client, settings),
+                most_waiting=settings.key_waiting_jobs,
             ),
         )
     finally:
@@ -116,6 +123,26 @@ async def test_the_same_request_many_times_at_once_makes_one_job(tmp_path: Path,
         made = await asyncio.gather(*(world.accept(claim=claim) for _ in range(8)))
         assert len({job.id for job in made}) == 1
         assert len(world.store.list("jobs/")) == 1
+
+
+async def test_a_job_that_is_refused_leaves_nothing(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis, key_waiting_jobs=1) as world:
+        job = await world.accept(ADA)
+        with pytest.raises(QueueFull):
+            await world.accept(ADA)
+        assert world.store.list("jobs") == [f"jobs/{job.id}/input/pixels"]
+
+
+@pytest.mark.parametrize(("lose", "kept"), [("before", 0), ("after", 1)])
+async def test_what_belongs_to_a_job_stays_where_the_database_may_have_taken_it(
+    lose: str, kept: int, tmp_path: Path, api_redis: str
+) -> None:
+    async with living(tmp_path, api_redis) as world:
+        world.database.lose = lose
+        with pytest.raises(sqlalchemy.exc.OperationalError):
+            await world.accept()
+        assert len(world.store.list("jobs")) == kept
+        assert len(world.durable.page(ANYONE, limit=10, after=None)) == kept
 
 
 async def test_the_same_key_with_another_body_is_refused(tmp_path: Path, api_redis: str) -> None:
