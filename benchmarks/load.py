@@ -22,6 +22,9 @@ from benchmarks.connections import BROKEN, Connection, Connections, Exchange, Re
 PATIENCE_SECONDS = 60.0
 """After this long an open loop waits no more for what has not been answered; it counts as broken."""
 
+SETTLING_SECONDS = 0.5
+"""For the server to take in the connections that are opened beforehand."""
+
 FILES = 512
 """Open files that a process needs besides the connections of an open loop."""
 
@@ -116,6 +119,7 @@ def open_loop(
 
     with Connections(url, answered) as kept, _undisturbed():
         idle.extend(kept.ready() for _ in range(connections))
+        time.sleep(SETTLING_SECONDS if connections else 0)
         began, cpu, sent = time.perf_counter(), time.process_time(), 0
         while len(exchanges) < count and (passed := time.perf_counter() - began) < seconds + PATIENCE_SECONDS:
             due = min(count, int(passed * rate) + 1)

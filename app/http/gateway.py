@@ -65,7 +65,12 @@ class Gateway:
             of = metrics, route_of(scope), method_of(scope), answer.status or 500
             self._tell(*of, time.perf_counter() - began)
             if answer.refusal is not None and scope["method"] != "HEAD" and scope["path"] not in PROBES:
-                self._kept.remember(_head(scope), *answer.refusal, count=functools.partial(self._tell, *of, 0.0))
+                self._kept.remember(
+                    _head(scope),
+                    *answer.refusal,
+                    count=functools.partial(self._tell, *of, 0.0),
+                    room=scope.get(refusals.ROOM),
+                )
 
     def _tell(self, metrics: Metrics, route: str, method: str, status: int, seconds: float) -> None:
         metrics.request(route, method, status, seconds)

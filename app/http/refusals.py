@@ -5,7 +5,9 @@ way through the application to a full queue takes 140 microseconds of CPU time. 
 there takes a fifth of that, and the rest goes into answers.
 """
 
+import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,9 +19,14 @@ Field = tuple[bytes, bytes]
 
 STATUSES = frozenset({429, 503})
 
-REPEATED_SECONDS = 0.02
-"""What is refused has `Retry-After` of a second or more, so that this much longer makes no difference to anybody; and a
-queue that was full does not run dry meanwhile."""
+ROOM = "likeness.room"
+"""Key of a request's scope under which who refuses it may lay what tells how many such requests there is room for."""
+
+REPEATED_SECONDS = 0.1
+"""What is refused has `Retry-After` of a second or more, so that this much longer makes no difference to anybody."""
+
+HELD_SECONDS = 1.0
+"""The same where it is known when there is room again."""
 
 MOST_HEADS = 64
 
@@ -57,16 +64,25 @@ class Refusal:
         body: what comes before the id, and after it.
         until: when it is repeated no more; monotonic clock.
         count: notes that it was sent once more.
+        room: tells how many such requests there would be room for by now, where that is known.
     """
 
     start: bytes
     body: tuple[bytes, bytes]
     until: float
     count: Callable[[], None]
+    room: Callable[[], int] | None
 
     @classmethod
     def of(
-        cls, status: int, fields: Iterable[Field], body: bytes, *, until: float, count: Callable[[], None]
+        cls,
+        status: int,
+        fields: Iterable[Field],
+        body: bytes,
+        *,
+        until: float,
+        count: Callable[[], None],
+        room: Callable[[], int] | None,
     ) -> "Refusal | None":
         """What was sent; None when the request's id does not stand in the body exactly once, as in a problem."""
         said = dict(fields)
@@ -75,7 +91,7 @@ class Refusal:
             return None
         lines = [b"HTTP/1.1 %d %s" % (status, HTTPStatus(status).phrase.encode())]
         lines += [b"%s: %s" % field for field in said.items() if field[0] not in _ITS_OWN]
-        return cls(b"\r\n".join(lines) + b"\r\n", (pieces[0], pieces[1]), until, count)
+        return cls(b"\r\n".join(lines) + b"\r\n", (pieces[0], pieces[1]), until, count, room)
 
     def to(self, request_id: str, *, common: Iterable[Field]) -> bytes:
         """The answer to the request of this id, with fields that all answers have."""
@@ -99,6 +115,7 @@ class Refusals:
         self._clock = clock
         self._kept: dict[Head, Refusal] = {}
         self._until = 0.0
+        self._let_in: Counter[Head] = Counter()  # in this turn of the event loop
 
     @property
     def any(self) -> bool:
@@ -106,7 +123,14 @@ class Refusals:
         return self._clock() < self._until
 
     def remember(
-        self, head: Head, status: int, fields: Iterable[Field], body: bytes, *, count: Callable[[], None]
+        self,
+        head: Head,
+        status: int,
+        fields: Iterable[Field],
+        body: bytes,
+        *,
+        count: Callable[[], None],
+        room: Callable[[], int] | None = None,
     ) -> None:
         """Repeat for a moment what was sent to a request that nobody had read further than its head.
 
@@ -114,17 +138,28 @@ class Refusals:
             fields: of the answer, in small letters.
             body: of the answer.
             count: called each time that it is repeated.
+            room: tells how many such requests there is room for.
         """
-        until = self._clock() + REPEATED_SECONDS
-        refusal = Refusal.of(status, fields, body, until=until, count=count)
+        until = self._clock() + (REPEATED_SECONDS if room is None else HELD_SECONDS)
+        refusal = Refusal.of(status, fields, body, until=until, count=count, room=room)
         if refusal is None:
             return
         if len(self._kept) >= MOST_HEADS:
             self._kept.clear()
         self._kept[head] = refusal
-        self._until = until
+        self._until = max(self._until, until)
 
     def again(self, head: Head) -> Refusal | None:
-        """What has just been said to such a request."""
+        """What has just been said to such a request; None once there is room again."""
         refusal = self._kept.get(head)
-        return refusal if refusal is not None and self._clock() < refusal.until else None
+        if refusal is None or self._clock() >= refusal.until:
+            return None
+        if refusal.room is None:
+            return refusal
+        # Those who are let in take their places later in this turn of the event loop.
+        if refusal.room() > self._let_in[head]:
+            if not self._let_in:
+                asyncio.get_running_loop().call_soon(self._let_in.clear)
+            self._let_in[head] += 1
+            return None
+        return refusal

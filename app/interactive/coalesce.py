@@ -8,6 +8,7 @@ networks, Redis or pictures: an item is one image, whatever that is.
 """
 
 import asyncio
+import sys
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -21,6 +22,10 @@ from app.interactive.pace import Pace
 TURN_IMAGES = 8
 """Images of one owner that go into a batch before the next owner has its turn. A request may be split between batches,
 so turns need no credit to be even."""
+
+SHARED_AT_ONCE = 16
+"""Requests that are given their results in one turn of the event loop. Their answers are written in the next one, which
+takes a tenth of a millisecond each; who has just come, and may only be refused, shall not wait for a whole batch."""
 
 L = TypeVar("L", bound=Hashable)
 I = TypeVar("I")
@@ -128,14 +133,18 @@ class Coalescer(Generic[L, I, R]):
         return sum(lane.waiting for lane in self._lanes.values())
 
     def check(self, key: L, count: int, *, owner: str = "") -> None:
-        """Raise `Busy` when the owner's share of the lane has no room for so many more; owners who wait share alike."""
+        """Raise `Busy` when the owner's share of the lane has no room for so many more."""
+        if count > self.room(key, owner=owner):
+            raise Busy()
+
+    def room(self, key: L, *, owner: str = "") -> int:
+        """How many more images of an owner may wait in a lane; owners who wait share alike."""
         lane = self._lanes.get(key)
         line = None if lane is None else lane.lines.get(owner)
         if lane is None or line is None or not line.waiting:
-            return  # whoever waits for nothing may ask for as much as fits into one request
+            return sys.maxsize  # whoever waits for nothing may ask for as much as fits into one request
         room = lane.pace.room(self._max_queue_seconds, least=self._max_batch_images, most=self._max_queued_images)
-        if line.waiting + count > room // len(lane.lines):
-            raise Busy()
+        return room // len(lane.lines) - line.waiting
 
     async def run(self, key: L, items: Sequence[I], *, deadline: float, owner: str = "") -> Answer[R]:
         """The results of `items`, which may travel in one batch with those of others, or in several.
@@ -218,12 +227,12 @@ class Coalescer(Generic[L, I, R]):
                 # Before this batch is shared out: a worker may be waiting, and writing the answers takes as long as
                 # computing half of them.
                 self._pump(key, lane)
-                self._share(parts, answer, sent)
+                await self._share(parts, answer, sent)
             self._forget(key, lane)
 
-    def _share(self, parts: Sequence[_Part[I, R]], answer: Answer[R], sent: float) -> None:
+    async def _share(self, parts: Sequence[_Part[I, R]], answer: Answer[R], sent: float) -> None:
         position = 0
-        for part in parts:
+        for number, part in enumerate(parts, start=1):
             request = part.request
             for offset in range(len(part.items)):
                 request.results[part.start + offset] = answer.results[position]
@@ -233,6 +242,8 @@ class Coalescer(Generic[L, I, R]):
             request.compute_ms += answer.compute_ms
             if len(request.results) == len(request.items) and not request.done.done():
                 request.done.set_result(None)
+            if number % SHARED_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def _leave(self, key: L, lane: _Lane[I, R], request: _Request[I, R], owner: str) -> None:
         """Take what is left of a request that ended, failed or was given up out of its line."""

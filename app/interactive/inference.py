@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from app.access.limits import Limits, whose_turn
 from app.contract import tracing
@@ -84,6 +85,10 @@ class Inference:
     def check_room(self, version: Version, pictures: int) -> None:
         """Raise `Busy` when so many more pictures cannot wait, before anything is spent on them."""
         self._classify.check(version.digest, pictures, owner=whose_turn())
+
+    def room(self, version: Version) -> Callable[[], int]:
+        """What tells how many more pictures of the running request's owner may wait."""
+        return partial(self._classify.room, version.digest, owner=whose_turn())
 
     async def classify(self, version: Version, subjects: Sequence[Subject], *, deadline: float) -> Answer[Scores]:
         """Scores in the order of the subjects. Raises `LikenessError`."""

@@ -11,7 +11,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from app.access import auth
+from app.contract.errors import Busy
 from app.dependencies import Parts
+from app.http import refusals
 from app.interactive import uploads
 from app.routes import classify
 
@@ -39,7 +41,11 @@ class RawClassify(BaseRoute):
         await auth.identified(parts.keyring, auth.secret(scope["likeness.head"]), "predict")
         options = uploads.options(scope["query_string"])
         version = parts.catalog.resolve(options.model, kind="classifier")
-        parts.inference.check_room(version, 1)  # before the body is read, so that many may be refused alike
+        try:
+            parts.inference.check_room(version, 1)  # before the body is read, so that others are refused alike
+        except Busy:
+            scope[refusals.ROOM] = parts.inference.room(version)
+            raise
         upload = uploads.raw(await uploads.whole(receive), scope["query_string"])
         pictures = await parts.codec.decode(upload.files, version, deadline=deadline)
         text = await parts.classification.answer(version, pictures, upload.options, deadline=deadline, began=began)

@@ -1,6 +1,10 @@
+import asyncio
 import json
+from collections.abc import Callable
 
-from app.http.refusals import MOST_HEADS, REPEATED_SECONDS, Head, Refusals
+import pytest
+
+from app.http.refusals import HELD_SECONDS, MOST_HEADS, REPEATED_SECONDS, Head, Refusals
 
 ID = b"req_0123456789abcdef"
 BODY = json.dumps({"code": "busy", "request_id": ID.decode()}).encode()
@@ -14,8 +18,15 @@ class Kept:
         self.now, self.counted = 100.0, 0
         self.refusals = Refusals(lambda: self.now)
 
-    def remember(self, head: Head, *, fields: list[tuple[bytes, bytes]] = FIELDS, body: bytes = BODY) -> None:
-        self.refusals.remember(head, 503, fields, body, count=self.count)
+    def remember(
+        self,
+        head: Head,
+        *,
+        fields: list[tuple[bytes, bytes]] = FIELDS,
+        body: bytes = BODY,
+        room: Callable[[], int] | None = None,
+    ) -> None:
+        self.refusals.remember(head, 503, fields, body, count=self.count, room=room)
 
     def count(self) -> None:
         self.counted += 1
@@ -84,3 +95,24 @@ def test_no_more_are_kept_than_a_few() -> None:
     found = [kept.refusals.again(head(b"/%d" % number)) is not None for number in range(10 * MOST_HEADS)]
     assert 0 < sum(found) <= MOST_HEADS
     assert found[-1]
+
+
+@pytest.mark.anyio
+async def test_as_many_are_let_in_as_there_is_room_for() -> None:
+    kept, room = Kept(), 0
+    kept.remember(head(), room=lambda: room)
+    assert kept.refusals.again(head()) is not None
+    room = 3
+    assert [kept.refusals.again(head()) is None for _ in range(5)] == [True, True, True, False, False]
+    room = 1  # two of the three have found their places by the next turn, and one was refused for another reason
+    await asyncio.sleep(0)
+    assert [kept.refusals.again(head()) is None for _ in range(3)] == [True, False, False]
+
+
+def test_a_refusal_that_knows_of_its_room_is_held_longer() -> None:
+    kept = Kept()
+    kept.remember(head(), room=lambda: 0)
+    kept.now += 2 * REPEATED_SECONDS
+    assert kept.refusals.again(head()) is not None
+    kept.now += HELD_SECONDS
+    assert kept.refusals.again(head()) is None
