@@ -22,6 +22,7 @@ from worker.durable.lane import Lane
 from worker.durable.runner import Kind, Runner, Work
 from worker.reporter import Reporter
 from worker.serving.warm_up import wait_for_schema
+from worker.trainings.owned import Rules
 from worker.trainings.preset_table import PresetTable
 from worker.trainings.publishing import Publishing
 from worker.trainings.serving_check import ServingCheck
@@ -29,6 +30,9 @@ from worker.trainings.training import Training
 from worker.trainings.workplace import workplace
 
 _log = structlog.get_logger()
+
+SILENCE_PER_LEASE = 0.8
+"""The child of a frozen worker ends before the job goes to another one."""
 
 HAND_OVER_SECONDS = 10.0
 """How long the end waits for a run to save; the supervisor waits thirty seconds for the process."""
@@ -52,18 +56,19 @@ def serve(settings: Settings, *, name: str) -> int:
     ):
         wait_for_schema(database)
         store = Store(settings.store, settings.store_options)
-        threads = settings.train_threads or max(1, cores.available() - 1)
-        common = {"threads": threads, "niceness": settings.train_niceness}
-        lease_seconds = settings.lease_seconds
-        table = PresetTable(database, folder=folder, common=common, lease_seconds=lease_seconds)
+        rules = Rules(
+            threads=settings.train_threads or max(1, cores.available() - 1),
+            niceness=settings.train_niceness,
+            silence_seconds=SILENCE_PER_LEASE * settings.lease_seconds,
+        )
+        table = PresetTable(database, folder=folder, rules=rules)
         publishing = Publishing(
             database,
             store,
             waking,
             serving=ServingCheck(settings, client),
-            common=common,
+            rules=rules,
             export=settings.cpu_engine == "onnx",
-            lease_seconds=lease_seconds,
         )
         trainings = Training(
             database,
@@ -71,8 +76,8 @@ def serve(settings: Settings, *, name: str) -> int:
             waking,
             folder=folder,
             publishing=publishing,
-            common=common,
-            lease_seconds=lease_seconds,
+            rules=rules,
+            lease_seconds=settings.lease_seconds,
         )
         uploads = DatasetJobs(
             database, store, folder=folder, limits=archives.Limits(members=settings.max_dataset_pictures)

@@ -1,6 +1,7 @@
 """A child process that this worker owns: it reports over a pipe, ends when told to, and never outlives its owner."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import queue
@@ -26,16 +27,27 @@ TAIL_LINES = 40
 BEAT_SECONDS = 0.5
 
 
+@dataclasses.dataclass(frozen=True)
+class Rules:
+    """What every child of a worker keeps to."""
+
+    threads: int
+    """That compute."""
+    niceness: int
+    """How much it gives way to other processes."""
+    silence_seconds: float
+    """A child whose owner is silent for longer, because it is frozen, ends by itself."""
+
+
 class Owned:
     """Runs `python -m MODULE` on `request` in `folder` while the `with` block runs, in a process group of its own.
 
-    Leaving the block kills what is left of the group. A child whose owner is silent for `silence_seconds`, because it
-    is frozen, ends by itself.
+    Leaving the block kills what is left of the group.
     """
 
-    def __init__(self, module: str, request: dict[str, Any], folder: Path, *, silence_seconds: float) -> None:
+    def __init__(self, module: str, request: dict[str, Any], folder: Path, *, rules: Rules) -> None:
         self._module = module
-        self._request = {**request, "silence_seconds": silence_seconds}
+        self._request = {**request, **dataclasses.asdict(rules)}
         self._over = threading.Event()
         self._folder = folder
         self._reports: queue.SimpleQueue[Any] = queue.SimpleQueue()

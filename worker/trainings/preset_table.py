@@ -1,7 +1,7 @@
 """What this worker can train: told to the api at the start, and timed when somebody asks for the cost."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from app.contract.database import Database
 from app.contract.errors import TrainingFailed
 from worker.durable.runner import Work
 from worker.trainings import reports
-from worker.trainings.owned import Owned
+from worker.trainings.owned import Owned, Rules
 
 _log = structlog.get_logger()
 
@@ -20,17 +20,12 @@ MODULE = "worker.trainings.preset_child"
 
 
 class PresetTable:
-    """The presets of this worker, which only a child process knows, since they come with torch.
+    """The presets of this worker, which only a child process knows, since they come with torch."""
 
-    Args:
-        common: what every child is asked besides its task.
-    """
-
-    def __init__(self, database: Database, *, folder: Path, common: Mapping[str, Any], lease_seconds: float) -> None:
+    def __init__(self, database: Database, *, folder: Path, rules: Rules) -> None:
         self._database = database
         self._folder = folder
-        self._common = dict(common)
-        self._silence_seconds = 0.8 * lease_seconds
+        self._rules = rules
 
     def publish(self) -> None:
         """Tell the api. A worker that cannot is of no use for training, but its log says why."""
@@ -55,7 +50,7 @@ class PresetTable:
     def _ask(self, request: dict[str, Any], *, check: Callable[[], None]) -> dict[str, Any]:
         with (
             tempfile.TemporaryDirectory(dir=self._folder) as scratch,
-            Owned(MODULE, {**self._common, **request}, Path(scratch), silence_seconds=self._silence_seconds) as child,
+            Owned(MODULE, request, Path(scratch), rules=self._rules) as child,
         ):
             for report in child.reports(every_seconds=0.2):
                 check()

@@ -17,7 +17,7 @@ from worker import wakes
 from worker.durable.runner import Work
 from worker.trainings import reports
 from worker.trainings.logbook import Logbook
-from worker.trainings.owned import Owned
+from worker.trainings.owned import Owned, Rules
 from worker.trainings.serving_check import ServingCheck
 
 CHECKPOINT = "final.safetensors"
@@ -29,9 +29,8 @@ class Publishing:
     """Brings a run's final checkpoint into the registry.
 
     Args:
-        common: what every child is asked besides its task.
+        rules: for the child that judges and exports.
         export: whether serving workers run ONNX graphs.
-        lease_seconds: a worker silent for longer has lost its job.
     """
 
     def __init__(
@@ -41,17 +40,15 @@ class Publishing:
         client: redis.Redis,
         *,
         serving: ServingCheck,
-        common: Mapping[str, Any],
+        rules: Rules,
         export: bool,
-        lease_seconds: float,
     ) -> None:
         self._database = database
         self._store = store
         self._redis = client
         self._serving = serving
-        self._common = dict(common)
+        self._rules = rules
         self._export = export
-        self._lease_seconds = lease_seconds
 
     def publish(
         self, work: Work, request: TrainingRequest, log: Logbook, *, snapshot: Snapshot, folder: Path
@@ -109,15 +106,13 @@ class Publishing:
     def _finish(self, work: Work, folder: Path, *, rival: Version | None) -> dict[str, Any]:
         """What the finishing child found; it is tried again when it dies of something else than the checkpoint."""
         asked = {
-            **self._common,
             "export": self._export,
             "pictures": "pictures.zip",
             "checkpoint": CHECKPOINT,
             "rival": RIVAL if rival else None,
         }
         for _ in range(MOST_TRIES):
-            module, silence = "worker.trainings.finishing_child", 0.8 * self._lease_seconds
-            with Owned(module, asked, folder, silence_seconds=silence) as child:
+            with Owned("worker.trainings.finishing_child", asked, folder, rules=self._rules) as child:
                 for report in child.reports(every_seconds=0.2):
                     work.check()
                     if isinstance(report, reports.Failed):

@@ -6,7 +6,7 @@ dies, the run goes on from its last snapshot, on this machine or on another one.
 
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -23,7 +23,7 @@ from app.contract.training import Snapshot, Stage, TrainingRequest
 from worker.durable.runner import Stopped, Work
 from worker.trainings import reports
 from worker.trainings.logbook import Logbook
-from worker.trainings.owned import Owned
+from worker.trainings.owned import Owned, Rules
 from worker.trainings.publishing import Publishing
 
 _log = structlog.get_logger()
@@ -44,7 +44,7 @@ class Training:
 
     Args:
         folder: where runs keep their files while they run.
-        common: what every child is asked besides its task: compute threads and niceness.
+        rules: for the child that trains.
         lease_seconds: a worker silent for longer has lost its job.
     """
 
@@ -56,7 +56,7 @@ class Training:
         *,
         folder: Path,
         publishing: Publishing,
-        common: Mapping[str, Any],
+        rules: Rules,
         lease_seconds: float,
     ) -> None:
         self._database = database
@@ -64,7 +64,7 @@ class Training:
         self._redis = client
         self._folder = folder
         self._publishing = publishing
-        self._common = dict(common)
+        self._rules = rules
         self._lease_seconds = lease_seconds
 
     def run(self, work: Work) -> dict[str, Any]:
@@ -110,8 +110,8 @@ class Training:
             self._fetch_initial(request.resume_from, folder)
         restarts = 0
         while snapshot is None or not snapshot.final:
-            run = _Run(work, log, folder, watch=self._wants_saving)
-            found = run.of(self._asked(work, request, snapshot, folder), silence_seconds=0.8 * self._lease_seconds)
+            run = _Run(work, log, folder, rules=self._rules, watch=self._wants_saving)
+            found = run.of(self._asked(work, request, snapshot, folder))
             restarts = 0 if found is not None else restarts + 1
             snapshot = found or snapshot
             if restarts > MOST_RESTARTS:
@@ -130,7 +130,6 @@ class Training:
         if snapshot is not None:
             self._store.download(snapshot.resume, state)
         return {
-            **self._common,
             "preset": request.preset,
             "settings": request.settings,
             "pictures": PICTURES,
@@ -168,18 +167,21 @@ class Training:
 class _Run:
     """One child from its start to its end."""
 
-    def __init__(self, work: Work, log: Logbook, folder: Path, *, watch: Any) -> None:
+    def __init__(
+        self, work: Work, log: Logbook, folder: Path, *, rules: Rules, watch: Callable[[jobs.Job], bool]
+    ) -> None:
         self._work = work
         self._log = log
         self._folder = folder
+        self._rules = rules
         self._wants_saving = watch
         self._kill_at: float | None = None
         self.ending = "ended"
 
-    def of(self, request: dict[str, Any], *, silence_seconds: float) -> Snapshot | None:
+    def of(self, request: dict[str, Any]) -> Snapshot | None:
         """Run the child; its last snapshot, if it made one. Raises `Stopped`, `LeaseLost` or `TrainingFailed`."""
         last: Snapshot | None = None
-        with Owned("worker.trainings.training_child", request, self._folder, silence_seconds=silence_seconds) as child:
+        with Owned("worker.trainings.training_child", request, self._folder, rules=self._rules) as child:
             _log.info("child started", job=self._work.job.id, child=child.pid)
             for report in child.reports(every_seconds=LOOK_SECONDS):
                 self._heed(child)
