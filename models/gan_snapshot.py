@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,18 +10,16 @@ from torch import Tensor, nn
 from models import checkpoint
 from models.gan import Generator
 from models.gan_presets import GanConfig
+from models.gan_run import GanRun
 from models.progress import Snapshot
 from models.resume import as_json, flatten, load_state, module_tensors, restore_module, save_state, unflatten
-
-if TYPE_CHECKING:
-    from models.train_gan import GanRun
 
 STATE_FILE = "resume.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
 AVERAGED_LATENTS = 4096  # behind the mean style of a class
 
 
-def write(run: "GanRun") -> Snapshot:
+def write(run: GanRun) -> Snapshot:
     """Write both files into the run's folder; under torchrun only the first process does."""
     state, served = run.out / STATE_FILE, run.out / CHECKPOINT_FILE
     if run.place.leads:
@@ -44,7 +42,7 @@ def write(run: "GanRun") -> Snapshot:
     return Snapshot(run.images, state, served)
 
 
-def begin_with(run: "GanRun", path: Path) -> None:
+def begin_with(run: GanRun, path: Path) -> None:
     """Give the generator, and its average, the weights of a served checkpoint. Raises `ValueError` if it is of another
     network. The judges begin anew: nobody keeps theirs."""
     loaded = checkpoint.load(path)
@@ -55,7 +53,7 @@ def begin_with(run: "GanRun", path: Path) -> None:
         network.load_state_dict(weights)
 
 
-def restore(run: "GanRun") -> None:
+def restore(run: GanRun) -> None:
     """Go on from the last snapshot in the run's folder, if there is one. Raises `ValueError` if it is of other
     networks.
 
@@ -87,7 +85,7 @@ def measure_average_style(generator: Generator) -> None:
         generator.w_average[label] = generator.mapping(z, labels).mean(0)
 
 
-def _networks(run: "GanRun") -> dict[str, nn.Module]:
+def _networks(run: GanRun) -> dict[str, nn.Module]:
     networks: dict[str, nn.Module] = {
         "generator": run.generator,
         "average": run.average,
@@ -97,11 +95,11 @@ def _networks(run: "GanRun") -> dict[str, nn.Module]:
     return networks if run.energy is None else networks | {"energy": run.energy}
 
 
-def _optimisers(run: "GanRun") -> dict[str, torch.optim.Optimizer]:
+def _optimisers(run: GanRun) -> dict[str, torch.optim.Optimizer]:
     return {"generator_steps": run.generator_steps, "judge_steps": run.judge_steps}
 
 
-def _header(run: "GanRun") -> dict[str, Any]:
+def _header(run: GanRun) -> dict[str, Any]:
     config = run.config
     return {
         "input": {"size": config.size, "channels": config.channels},

@@ -13,6 +13,7 @@ from models import checkpoint, devices, gan_snapshot, train_gan
 from models.data import Pictures
 from models.gan import GeneratorConfig
 from models.gan_presets import GanConfig
+from models.gan_run import GanRun
 from models.progress import Event, Metrics, Progress, Sample, Snapshot
 from models.resume import load_state
 
@@ -136,8 +137,8 @@ def test_both_learning_rates_fall_over_the_last_pictures(tmp_path: Path):
     config = replace(SMALL, cooling=0.5)
     assert [config.heat_at(images) for images in (0, 16, 24, 32)] == pytest.approx([1.0, 1.0, 0.55, 0.1])
     assert replace(SMALL, cooling=0.0).heat_at(32) == 1.0
-    run = train_gan.GanRun(config, pictures(), out=tmp_path, place=devices.place())
-    list(run.events(lambda: False))
+    run = GanRun(config, pictures(), out=tmp_path, place=devices.place())
+    list(train_gan.events(run, lambda: False))
     last = config.heat_at(28)  # the last step begins after 28 pictures
     assert run.generator_steps.param_groups[0]["lr"] == pytest.approx(config.learning_rate * last)
     assert run.judge_steps.param_groups[0]["lr"] == pytest.approx(config.judge_learning_rate * last)
@@ -145,7 +146,7 @@ def test_both_learning_rates_fall_over_the_last_pictures(tmp_path: Path):
 
 def test_a_resumed_run_takes_the_learning_rate_that_is_configured_now(tmp_path: Path):
     run(replace(SMALL, images=4), tmp_path)
-    other = train_gan.GanRun(replace(SMALL, learning_rate=1e-5), pictures(), out=tmp_path, place=devices.place())
+    other = GanRun(replace(SMALL, learning_rate=1e-5), pictures(), out=tmp_path, place=devices.place())
     gan_snapshot.restore(other)
     other.step()
     assert other.generator_steps.param_groups[0]["lr"] == 1e-5

@@ -22,6 +22,7 @@ from models import devices, train_gan
 from models.data import Pictures
 from models.gan import GeneratorConfig
 from models.gan_presets import GanConfig
+from models.gan_run import GanRun
 
 torch.set_num_threads(1)
 pixels = torch.randint(0, 256, (16, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -29,8 +30,8 @@ pictures = Pictures(images=pixels, labels=None, classes=(), names=tuple("abcdefg
 generator = GeneratorConfig(widths=(8, 8), latent_size=8, style_size=8)
 short = dict(images=16, batch=4, feature_pixels=32, samples=2, energy_weight=1.0, energy_pixels=32)
 config = GanConfig(generator=generator, discriminator_widths=(8, 8), **short)
-run = train_gan.GanRun(config, pictures, out=Path(sys.argv[1]), place=devices.place())
-list(run.events(lambda: False))
+run = GanRun(config, pictures, out=Path(sys.argv[1]), place=devices.place())
+list(train_gan.events(run, lambda: False))
 total = torch.cat([weight.detach().flatten() for weight in run.generator.parameters()])
 both = [torch.empty_like(total) for _ in range(2)]
 dist.all_gather(both, total)

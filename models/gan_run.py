@@ -1,0 +1,200 @@
+"""One run of a generator against its two judges on one process: networks, optimisers, pictures, and what a step is.
+
+A step draws one batch of pictures and one of latents, and uses every forward pass twice: the judges' gradients and
+the generator's come from the same graph, before either moves. This is simultaneous descent, the setting in which
+relativistic pairing with both penalties is shown to converge (Huang et al., 2024), and it saves a third of the work
+of taking turns.
+
+Everything random in a step follows from (seed, rank, images seen before it), so a resumed run equals an uninterrupted
+one, bit for bit on one CPU. Under torchrun every process has such a run, and gradients are averaged.
+"""
+
+from copy import deepcopy
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models import devices, latents, losses
+from models.augment import augment, mirror
+from models.data import Pictures
+from models.discriminator import FeatureDiscriminator, PixelDiscriminator
+from models.energy import KNOWN, EnergyDistance, describe
+from models.features import as_seen, load_trunk
+from models.gan import Generator
+from models.gan_batches import Batches
+from models.gan_presets import GanConfig
+from models.health import Health
+from models.levels import to_levels
+from models.progress import Sample
+from models.selection import select
+
+STANDARDISED = (
+    512  # real pictures that set the scale of the frozen features, and that the health of a run is held against
+)
+DRAWN_AT_ONCE = 16
+
+
+class GanRun:
+    """The networks, optimisers and pictures of one run on one process."""
+
+    def __init__(self, config: GanConfig, pictures: Pictures, *, out: Path, place: devices.Place) -> None:
+        if config.generator.classes != (len(pictures.classes) if config.generator.classes else 0):
+            raise ValueError(
+                f"The generator draws {config.generator.classes} classes and the pictures have {len(pictures.classes)}."
+            )
+        self.config, self.out, self.place = config, out, place
+        self.trunk = load_trunk().to(place.device, memory_format=torch.channels_last)
+        kept = select(pictures.images, self.trunk, keep_sharp=config.keep_sharp, keep_typical=config.keep_typical)
+        self.pictures = pictures.part(kept)
+        self.generator, self.pixels, self.features = _networks(config, place.device)
+        self.average = deepcopy(self.generator).eval().requires_grad_(False)
+        self.energy = EnergyDistance().to(place.device) if config.energy_weight else None
+        self.judges = [p for judge in (self.pixels, self.features) for p in judge.parameters() if p.requires_grad]
+        betas = (0.0, config.beta2)
+        self.generator_steps = torch.optim.Adam(self.generator.parameters(), lr=config.learning_rate, betas=betas)
+        self.judge_steps = torch.optim.Adam(self.judges, lr=config.judge_learning_rate, betas=betas)
+        self.images, self.seconds = 0, 0.0
+        self.batches = Batches(self.pictures, seed=config.seed, device=place.device)
+        few = self.batches.real(torch.arange(min(STANDARDISED, len(self.pictures))), size=config.size)
+        self.health = Health(few)
+        self.features.standardise(self.trunk(as_seen(few, config.feature_pixels)))
+        self._matched = 0  # the side of the pictures that the energy distance matches
+
+    def step(self) -> dict[str, float]:
+        """One update of every network on `config.batch` pictures; the losses and margins."""
+        config, place = self.config, self.place
+        # 1,000,003 is prime, so that neighbouring seeds, ranks and counts do not meet.
+        generator = torch.Generator().manual_seed((config.seed * 1_000_003 + place.rank) * 1_000_003 + self.images)
+        size = config.size_at(self.images)
+        chosen = self.batches.indices(self.images, config.batch)[place.rank :: place.world]
+        labels = self.batches.labels(chosen) if config.generator.classes else None
+        real = self.batches.real(chosen, size=size)
+        if config.mirror:
+            real = mirror(real, generator=generator)
+        z = torch.randn(len(chosen), config.generator.latent_size, generator=generator).to(place.device)
+
+        with place.autocast(config.precision):
+            fake = self.generator(z, labels, size=size)
+        drawn = fake.detach().requires_grad_()
+        real = augment(real, probability=config.augment, generator=generator)
+        judged = augment(drawn, probability=config.augment, generator=generator)
+        real, judged = (x.contiguous(memory_format=torch.channels_last) for x in (real, judged))
+        with torch.no_grad():
+            real_maps = self.trunk(as_seen(real, config.feature_pixels))
+        # In fp32, because bf16 is slower for depthwise convolutions.
+        fake_maps = self.trunk(as_seen(judged, config.feature_pixels))
+        with place.autocast(config.precision):
+            real_pixels, fake_pixels = self.pixels(real, labels), self.pixels(judged, labels)
+            real_features, fake_features = self.features(real_maps, labels), self.features(fake_maps, labels)
+
+        judge_loss = config.pixel_weight * losses.relativistic_discriminator(real_pixels, fake_pixels)
+        judge_loss = judge_loss + config.feature_weight * losses.hinge_discriminator(real_features, fake_features)
+        # Before it has grown, a run does not ask the judge's finest layers, which then have no gradient.
+        gradients = torch.autograd.grad(judge_loss, self.judges, retain_graph=True, allow_unused=True)
+        pixel_loss = losses.relativistic_generator(real_pixels, fake_pixels)
+        feature_loss = losses.hinge_generator(fake_features)
+        loss = config.pixel_weight * pixel_loss + config.feature_weight * feature_loss
+        values = {}
+        if self.energy is not None:
+            self._match(self.energy, size)
+            few = drawn[: max(1, config.energy_pictures // place.world)]
+            described = describe(few, self.trunk, side=config.energy_pixels)
+            values["loss_energy"] = self.energy(described)
+            loss = loss + config.energy_weight * values["loss_energy"]
+            self.energy.remember(place.gather(described.detach()))
+        (slope,) = torch.autograd.grad(loss, drawn)
+        self.generator_steps.zero_grad(set_to_none=True)
+        fake.backward(slope)
+        for parameter, gradient in zip(self.judges, gradients, strict=True):
+            parameter.grad = gradient
+        values |= {
+            "loss_judges": judge_loss,
+            "loss_pixels": pixel_loss,
+            "loss_features": feature_loss,
+            "margin_pixels": (real_pixels - fake_pixels).mean(),
+            "margin_features": losses.margin(real_features, fake_features),
+        }
+        if self.images // config.batch % config.penalty_every == 0:
+            values["penalty"] = self._penalise(real, judged, labels)
+        self._update()
+        self.images += config.batch
+        return {name: float(value.detach()) for name, value in values.items()}
+
+    @torch.no_grad()
+    def draw(self, count: int) -> Tensor:
+        """Pictures of the seeds 0 .. count - 1 by the averaged generator, uint8 [count, H, W, C] on the CPU."""
+        classes, device = self.config.generator.classes, self.place.device
+        z = torch.from_numpy(latents.seed_latents(range(count), self.config.generator.latent_size)).to(device)
+        labels = torch.arange(count, device=device) % max(classes, 1)
+        pictures = [
+            self.average(z[at], labels[at] if classes else None, size=self.config.size_at(self.images))
+            for at in torch.arange(count, device=device).split(DRAWN_AT_ONCE)
+        ]
+        return to_levels(torch.cat(pictures)).permute(0, 2, 3, 1).cpu()
+
+    def sample(self) -> Sample:
+        """The grid of fixed seeds, a column a class where there are classes."""
+        columns = self.config.generator.classes or 8
+        return Sample(self.images, self.draw(self.config.samples).numpy(), columns)
+
+    @torch.no_grad()
+    def _match(self, energy: EnergyDistance, size: int) -> None:
+        """Have the energy distance match real pictures of `size` pixels, which follow from the pictures alone."""
+        if self._matched == size:
+            return
+        described = []
+        for chosen in self.batches.spread(KNOWN).split(DRAWN_AT_ONCE):
+            real = self.batches.real(chosen, size=size)
+            if self.config.mirror:
+                real[::2] = real[::2].flip(3)
+            described.append(describe(real, self.trunk, side=self.config.energy_pixels))
+        energy.match(torch.cat(described))
+        self._matched = size
+
+    def _penalise(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
+        """Add the gradients of R1 and R2, in fp32, to those of the pixel judge; returns the penalty before its
+        weights."""
+
+        def judge(pictures: Tensor) -> Tensor:
+            return self.pixels(pictures, labels)
+
+        penalty = losses.gradient_penalty(judge, real) + losses.gradient_penalty(judge, fake)
+        (penalty * self.config.penalty * self.config.penalty_every).backward()
+        return penalty
+
+    @torch.no_grad()
+    def _update(self) -> None:
+        config = self.config
+        self.place.average_gradients([*self.generator.parameters(), *self.judges])
+        heat = config.heat_at(self.images)
+        for optimiser, rate in (
+            (self.generator_steps, config.learning_rate),
+            (self.judge_steps, config.judge_learning_rate),
+        ):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * heat
+            optimiser.step()
+        half_life = min(config.ema, max(config.ema_ramp * self.images, 1.0))
+        share = 1 - 0.5 ** (config.batch / half_life)
+        for mean, now in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+            mean.lerp_(now, share)
+
+
+def _networks(config: GanConfig, device: torch.device) -> tuple[Generator, PixelDiscriminator, FeatureDiscriminator]:
+    """The trained networks with the weights that the seed gives them."""
+    network = config.generator
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        generator = Generator(network)
+        pixels = PixelDiscriminator(
+            config.discriminator_widths,
+            base=network.base,
+            channels=network.channels,
+            classes=network.classes,
+            grown=network.grown,
+        )
+        features = FeatureDiscriminator(classes=network.classes)
+    for module in (generator, pixels, features):
+        module.to(device, memory_format=torch.channels_last)
+    return generator, pixels, features
