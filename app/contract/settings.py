@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     in_flight_batches: int = Field(3, ge=1, description="Batches of one model a process keeps at the workers at once.")
     max_queued_images: int = Field(2048, ge=1, description="Images of one model a process lets wait before it sheds.")
     max_queue_seconds: float = Field(
-        1.0, gt=0, description="No more images of one model wait than are answered in this time; more are refused."
+        0.5, gt=0, description="No more images of one model wait than are answered in this time; more are refused."
     )
     max_requests: int = Field(3072, ge=1, description="Requests a process answers at once; more are refused with 503.")
     max_images_per_request: int = Field(64, ge=1, description="Most images in one request.")

@@ -28,6 +28,9 @@ REPEATED_SECONDS = 0.1
 HELD_SECONDS = 1.0
 """The same where it is known when there is room again."""
 
+LET_IN_AT_ONCE = 16
+"""Who are let in again in one turn of the event loop: each takes 0.2 ms, for which those who are refused wait, too."""
+
 MOST_HEADS = 64
 
 _ITS_OWN = frozenset({b"content-length", request_ids.FIELD, b"traceparent", b"tracestate"})
@@ -157,7 +160,7 @@ class Refusals:
         if refusal.room is None:
             return refusal
         # Those who are let in take their places later in this turn of the event loop.
-        if refusal.room() > self._let_in[head]:
+        if min(refusal.room(), LET_IN_AT_ONCE) > self._let_in[head]:
             if not self._let_in:
                 asyncio.get_running_loop().call_soon(self._let_in.clear)
             self._let_in[head] += 1

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from app.http.refusals import HELD_SECONDS, MOST_HEADS, REPEATED_SECONDS, Head, Refusals
+from app.http.refusals import HELD_SECONDS, LET_IN_AT_ONCE, MOST_HEADS, REPEATED_SECONDS, Head, Refusals
 
 ID = b"req_0123456789abcdef"
 BODY = json.dumps({"code": "busy", "request_id": ID.decode()}).encode()
@@ -107,6 +107,9 @@ async def test_as_many_are_let_in_as_there_is_room_for() -> None:
     room = 1  # two of the three have found their places by the next turn, and one was refused for another reason
     await asyncio.sleep(0)
     assert [kept.refusals.again(head()) is None for _ in range(3)] == [True, False, False]
+    room = 100
+    await asyncio.sleep(0)
+    assert [kept.refusals.again(head()) is None for _ in range(100)].count(True) == LET_IN_AT_ONCE
 
 
 def test_a_refusal_that_knows_of_its_room_is_held_longer() -> None:
