@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 import typer.main
 
 from app import errors
@@ -25,6 +26,23 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_into_a_page_leads_to_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    missing = [
+        f"{target}#{place}"
+        for target, place in links
+        if place not in _places((page.parent / target if target else page).read_text(encoding="utf-8"))
+    ]
+    assert missing == []
+
+
+def _places(page: str) -> set[str]:
+    """The names that a page's headings have in addresses."""
+    headings = re.findall(r"^#+ (.+)$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_that_is_shown_exists(page: Path) -> None:
     known = set(typer.main.get_command(application).commands)  # type: ignore[attr-defined]
     shown = set(re.findall(r"`(?:\.venv/bin/)?likeness ([a-z-]+)", page.read_text(encoding="utf-8")))
@@ -38,6 +56,26 @@ def test_every_command_that_a_message_names_exists() -> None:
         name for source in sources for name in re.findall(r"[`“]likeness ([a-z-]+)", source.read_text(encoding="utf-8"))
     }
     assert {"up", "prepare", "worker"} <= named <= known
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_and_module_that_is_named_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    files = re.findall(r"`((?:app|worker|models|tests|benchmarks|docs)/[\w./-]+)`", text)
+    modules = re.findall(r"python -m ((?:worker|models|tests|benchmarks)[\w.]+)", text)
+    places = [ROOT / file for file in files] + [ROOT / f"{module.replace('.', '/')}.py" for module in modules]
+    assert [str(place.relative_to(ROOT)) for place in places if not place.exists()] == []
+
+
+def test_the_programs_on_the_page_of_networks_print_what_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "networks.md").read_text(encoding="utf-8")
+    programs = re.findall(r"```python\n(.*?)```(?:\n\n```\n(.*?)```)?", page, re.DOTALL)
+    assert len(programs) == 2
+    for program, shown in programs:
+        with torch.random.fork_rng(devices=[]):
+            exec(compile(program, "networks.md", "exec"), {})
+        printed = capsys.readouterr().out
+        assert not shown or printed == shown
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
