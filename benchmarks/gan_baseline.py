@@ -1,150 +1,158 @@
-"""The textbook GAN beside ours: DCGAN on the same pictures for the same CPU time, and the distances of both.
+"""The textbook GAN beside ours: DCGAN on the same pictures for the same compute, and the distances of both.
 
-    python -m benchmarks.gan_baseline --data DIR --minutes 30 [--out GRID.png]
-    python -m benchmarks.gan_baseline --data DIR --minutes 0 --against models/checkpoints/faces.safetensors
+    python -m benchmarks.gan_baseline --data DIR --out FOLDER [--marks 30 60 120 216]
+                                      [--against models/checkpoints/faces.safetensors]
 
-DCGAN as published (Radford et al., 2016, arXiv:1511.06434): transposed and strided convolutions, batch normalisation,
-the saturating game's non-saturating loss, Adam with a beta1 of 0.5. No augmentation but mirroring, no averaged
-weights. It counts CPU seconds of this process, which other processes disturb less than wall time. Every figure is
-printed beside what real pictures score against real ones.
+The baseline trains until the last of the marks, CPU minutes of its steps, which other processes disturb less than wall
+time. At each mark its pictures are measured as the card of ours tells: as many as the test part has against the test
+part, in two feature networks, and 10,000 against the training pictures. FOLDER keeps the run, a grid of pictures and
+the figures of each mark. The command may be interrupted: SIGTERM saves, anything else costs three minutes at most, and
+the same command goes on. At the end the operations of a training picture of both are counted.
 """
 
 import argparse
-import itertools
-import time
-from collections.abc import Callable
-from dataclasses import asdict
+import json
+import platform
+import signal
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from models import checkpoint, data, distances, images, latents, presets
-from models.augment import mirror
-from models.features import load_trunk
-from models.gan import Generator
-from models.sample import grid
+from benchmarks.dcgan import BATCH, Dcgan
+from models import checkpoint, data, devices, distances, features, presets, sheet
+from models.gan_presets import GanConfig
+from models.gan_run import GanRun
 
-LATENT_SIZE = 100
-WIDTH = 32  # channels at the full side; about as many operations a picture as our generator
-BATCH = 64
+MARKS = (30.0, 60.0, 120.0, 216.0)
+WIDE = 10_000
+SAVED_EVERY_SECONDS = 180.0
+COUNTED_PICTURES = 64  # that a run of ours is made with, only to count its operations
+FIGURES = ("frechet", "kernel", "precision", "recall", "density", "coverage")
 
 
 def main() -> None:
-    """Train, draw, measure and print."""
+    """Train, measure at the marks, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=30.0, help="CPU minutes for the baseline, 0 to leave it out")
-    parser.add_argument("--against", type=Path, help="a generator's checkpoint to measure as well")
-    parser.add_argument("--count", type=int, default=1_000, help="pictures of each kind")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--marks", type=float, nargs="+", default=MARKS, help="CPU minutes at which to measure")
+    parser.add_argument("--against", type=Path, help="a bundled generator, whose header tells its figures")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, help="where to put a grid of the baseline's pictures")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-
-    config = presets.configure("faces-64")
-    training, held_out = (presets.load(config, options.data, split=split) for split in ("train", "test"))
-    count = min(options.count, len(held_out))
-    trunk = load_trunk()
-    few = training.images[torch.randperm(len(training), generator=torch.Generator().manual_seed(0))[:count]]
-    real, held = distances.embed(few, trunk), distances.embed(held_out.images[:count], trunk)
-
-    drawn: dict[str, Callable[[int, int], Tensor]] = {}
-    if options.minutes:
-        generator = dcgan(training, minutes=options.minutes)
-        drawn[f"DCGAN, {options.minutes:g} CPU minutes"] = lambda start, stop: draw(generator, start, stop)
-        if options.out:
-            write(options.out, draw(generator, 0, 64))
-    if options.against:
-        ours = checkpoint.build(checkpoint.load(options.against))
-        assert isinstance(ours, Generator)
-        size = ours.config.latent_size
-        drawn[options.against.name] = lambda start, stop: as_bytes(
-            ours(torch.from_numpy(latents.seed_latents(range(start, stop), size)))
-        )
-    for name, pictures in drawn.items():
-        found = distances.report(distances.embed_drawn(pictures, trunk, count=count), real, held)
-        print(f"{name}: {found.count} pictures each, {found.network}")
-        for figure, value in asdict(found.generated).items():
-            print(f"  {figure:10} {value:9.3f}   real against real {asdict(found.floor)[figure]:9.3f}")
-
-
-def dcgan(pictures: data.Pictures, *, minutes: float, seed: int = 0) -> nn.Module:
-    """A generator of 64-pixel colour pictures, trained for so many CPU minutes of this process."""
-    torch.manual_seed(seed)
-    generator, judge = textbook_generator(), textbook_discriminator()
-    steps = [torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999)) for network in (generator, judge)]
-    random = torch.Generator().manual_seed(seed)
-    seen, end = 0, time.process_time() + minutes * 60
-    while time.process_time() < end:
-        chosen = torch.randint(len(pictures), (BATCH,), generator=random)
-        real = mirror(pictures.images[chosen].float().div(127.5).sub(1), generator=random)
-        real = real.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            fake = generator(torch.randn(BATCH, LATENT_SIZE, 1, 1, generator=random))
-            verdict_real, verdict_fake = judge(real).float(), judge(fake.detach()).float()
-        steps[1].zero_grad()
-        (F.softplus(-verdict_real) + F.softplus(verdict_fake)).mean().backward()
-        steps[1].step()
-        with torch.autocast("cpu", torch.bfloat16):
-            verdict = judge(fake).float()
-        steps[0].zero_grad()
-        F.softplus(-verdict).mean().backward()
-        steps[0].step()
-        seen += BATCH
-    print(f"DCGAN saw {seen} pictures in {minutes:g} CPU minutes")
-    return generator.eval()
+    print(f"{platform.machine()}, torch {torch.__version__}, {options.threads} threads", flush=True)
+    config: Any = presets.configure("faces-64")
+    real, held_out = (presets.load(config, options.data, split=split) for split in ("train", "test"))
+    run, state, told = Dcgan(real.images), options.out / "dcgan.safetensors", options.out / "marks.json"
+    if state.exists():
+        run.restore(state)
+    curve: list[dict[str, Any]] = json.loads(told.read_text()) if told.exists() else []
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda received, _: asked.append(received))
+    yardstick = Yardstick(real.images, held_out.images)
+    for minutes in sorted(options.marks):
+        if any(entry["mark"] == minutes for entry in curve):
+            continue
+        saved = run.seconds
+        while run.seconds < 60 * minutes and not asked:
+            run.step()
+            if run.seconds - saved > SAVED_EVERY_SECONDS:
+                run.save(state)
+                saved = run.seconds
+        run.save(state)
+        if asked:
+            print(f"stopped after {run.seconds / 60:.1f} CPU minutes and {run.images} pictures")
+            return
+        drawn = run.draw(0, 64).permute(0, 2, 3, 1).contiguous().numpy()
+        sheet.write(options.out / f"{minutes:g}.png", drawn, columns=8)
+        curve.append({"mark": minutes, "minutes": run.seconds / 60, "images": run.images, **yardstick.measure(run)})
+        told.write_text(json.dumps(curve, indent=1))
+        print(line(f"DCGAN, {curve[-1]['minutes']:.0f} CPU minutes, {run.images} pictures", curve[-1]), flush=True)
+    compare(config, real, curve, against=options.against)
 
 
-def textbook_generator() -> nn.Sequential:
-    """Five transposed convolutions from 1 to 64 pixels."""
-    widths = (WIDTH * 8, WIDTH * 4, WIDTH * 2, WIDTH)
-    layers: list[nn.Module] = [nn.ConvTranspose2d(LATENT_SIZE, widths[0], 4, bias=False)]
-    for inputs, outputs in zip(widths, (*widths[1:], 3), strict=True):
-        layers += [nn.BatchNorm2d(inputs), nn.ReLU()]
-        layers.append(nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=outputs == 3))
-    return _initialised(nn.Sequential(*layers, nn.Tanh()))
+class Yardstick:
+    """Measures pictures of a generator. What it needs of real ones it computes when it is first asked."""
+
+    def __init__(self, real: Tensor, held_out: Tensor, *, wide: int = WIDE) -> None:
+        """`wide` pictures are held against all of `real`; both are uint8 [N, 3, 64, 64]."""
+        self._pictures, self._wide = (real, held_out), wide
+        self._seen: dict[str, tuple[features.Trunk, Tensor, Tensor]] = {}
+
+    def measure(self, run: Dcgan) -> dict[str, Any]:
+        """Figures as `models.evaluate_generator` tells them."""
+        trunk, real, held_out = self._real(features.NAME)
+        drawn = distances.embed_drawn(run.draw, trunk, count=self._wide)
+        found = asdict(distances.report(drawn[: len(held_out)], real, held_out))
+        found["wide"] = {"count": self._wide, "training": len(real), "frechet": distances.frechet(drawn, real)}
+        trunk, real, held_out = self._real(features.INDEPENDENT)
+        drawn = distances.embed_drawn(run.draw, trunk, count=len(held_out))
+        found["independent"] = asdict(distances.report(drawn, real, held_out, network=features.INDEPENDENT))
+        return found
+
+    def _real(self, name: str) -> tuple[features.Trunk, Tensor, Tensor]:
+        if name not in self._seen:
+            trunk = features.load_trunk(name)
+            real, held_out = (distances.embed(pictures, trunk) for pictures in self._pictures)
+            self._seen[name] = trunk, real, held_out
+        return self._seen[name]
 
 
-def textbook_discriminator() -> nn.Sequential:
-    """Five strided convolutions from 64 pixels to one verdict."""
-    widths = (WIDTH, WIDTH * 2, WIDTH * 4, WIDTH * 8)
-    layers: list[nn.Module] = [nn.Conv2d(3, WIDTH, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
-    for inputs, outputs in itertools.pairwise(widths):
-        layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(outputs)]
-        layers.append(nn.LeakyReLU(0.2))
-    return _initialised(nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4), nn.Flatten()))
+def compare(config: GanConfig, real: data.Pictures, curve: list[dict[str, Any]], *, against: Path | None) -> None:
+    """Print the curve, the figures and operations of ours, and how far apart the two are."""
+    for entry in curve:
+        print(line(f"DCGAN, {entry['minutes']:.0f} CPU minutes, {entry['images']} pictures", entry))
+    print(line("real against real", {"generated": curve[-1]["floor"]}))
+    theirs = operations(Dcgan(real.images).step) / BATCH
+    print(f"DCGAN: {theirs / 1e9:.2f} GFLOP a training picture, {theirs * curve[-1]['images'] / 1e15:.2f} PFLOP in all")
+    ours = ours_per_picture(config, real)
+    print(f"{config.name}: {ours / 1e9:.2f} GFLOP a training picture")
+    if against is None:
+        return
+    header = checkpoint.read_header(against)
+    seen, figures = header.training["images_seen"], header.metrics
+    print(line(f"{against.name}, {seen} pictures", figures))
+    print(f"  {ours * seen / 1e15:.2f} PFLOP in all, as DCGAN after {ours * seen / theirs:.0f} pictures")
+    for told, mine, other in (
+        ("held-out", figures["generated"], curve[-1]["generated"]),
+        (f"{WIDE} against training", figures["wide"], curve[-1]["wide"]),
+        (features.INDEPENDENT, figures["independent"]["generated"], curve[-1]["independent"]["generated"]),
+    ):
+        print(f"  Frechet distance, {told}: {1 - mine['frechet'] / other['frechet']:.1%} below DCGAN's")
 
 
-@torch.no_grad()
-def draw(generator: nn.Module, start: int, stop: int) -> Tensor:
-    """Pictures of the seeds start .. stop - 1, uint8 [stop - start, 3, 64, 64]."""
-    z = torch.from_numpy(latents.seed_latents(range(start, stop), LATENT_SIZE))
-    return as_bytes(generator(z[:, :, None, None]))
+def ours_per_picture(config: GanConfig, real: data.Pictures) -> float:
+    """Operations of a training picture at the full side: the mean over steps with the penalty and without."""
+    few = real.part(torch.arange(COUNTED_PICTURES))
+    whole = replace(config, start_size=config.size, keep_sharp=1.0, keep_typical=1.0)
+    run = GanRun(whole, few, out=Path(), place=devices.place())
+    with_penalty, without = operations(run.step), operations(run.step)
+    return (with_penalty + (config.penalty_every - 1) * without) / config.penalty_every / config.batch
 
 
-def as_bytes(pictures: Tensor) -> Tensor:
-    """Float [N, C, H, W] in [-1, 1] as uint8."""
-    return pictures.add(1).mul(127.5).round().clamp(0, 255).byte()
+def operations(step: Any) -> int:
+    """Floating-point operations of convolutions and matrices in a call, a multiply-add counted as two."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops()
 
 
-def write(path: Path, pictures: Tensor) -> None:
-    """A grid of uint8 pictures [N, 3, H, W] as a PNG."""
-    sheet = grid(np.ascontiguousarray(pictures.permute(0, 2, 3, 1).numpy()), columns=8)
-    height, width, _ = sheet.shape
-    path.write_bytes(images.encode(sheet.tobytes(), width=width, height=height, channels=3, format="png"))
-
-
-def _initialised(network: nn.Sequential) -> nn.Sequential:
-    for layer in network:
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(layer.weight, std=0.02)
-        if isinstance(layer, nn.BatchNorm2d):
-            nn.init.normal_(layer.weight, mean=1.0, std=0.02)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
+def line(name: str, figures: dict[str, Any]) -> str:
+    """Distances of one generator."""
+    text = [name]
+    spaces = {"held-out": figures["generated"]}
+    if "independent" in figures:
+        spaces[features.INDEPENDENT] = figures["independent"]["generated"]
+    for space, found in spaces.items():
+        text.append(f"  {space:16}" + "  ".join(f"{key} {found[key]:.4g}" for key in FIGURES))
+    if "wide" in figures:
+        text.append(f"  {figures['wide']['count']} against training: frechet {figures['wide']['frechet']:.4g}")
+    return "\n".join(text)
 
 
 if __name__ == "__main__":

