@@ -24,7 +24,7 @@ import torch.nn.functional as F
 from models import classifier, devices, presets
 from models.classifier_augment import augment
 from models.classifier_config import ClassifierConfig
-from models.train_classifier import Run
+from models.classifier_run import ClassifierRun
 
 BATCHES = (1, 8, 64)
 
@@ -55,13 +55,13 @@ def training(config: ClassifierConfig, data: Path, *, steps: int) -> None:
     """The whole step, and everything in it that is not the network."""
     pictures = presets.load(config, data, split="train")
     with tempfile.TemporaryDirectory() as scratch:
-        run = Run(config, pictures, out=Path(scratch), place=devices.place())
+        run = ClassifierRun(config, pictures, out=Path(scratch), place=devices.place())
         whole, spread = _seconds(run.step, steps)
         x = run.training.images[: config.batch].float() / 255
         targets = F.one_hot(torch.zeros(config.batch, dtype=torch.int64), run.config.network.classes).float()
         generator = torch.Generator().manual_seed(0)
         parts = {
-            "fetching the batch": _seconds(lambda: run.training.images[run.batch()].float() / 255, steps)[0],
+            "fetching the batch": _seconds(lambda: run.training.images[run.batch()[0]].float() / 255, steps)[0],
             "augmentation": _seconds(lambda: augment(x, targets, config.augment, generator=generator), steps)[0],
             "averaging weights": _seconds(run.follow, steps)[0],
         }

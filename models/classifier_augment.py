@@ -17,6 +17,9 @@ class AugmentConfig:
     """How training pictures are varied. Zero or false turns a part off."""
 
     flip: bool = field(default=True, metadata={"description": "mirror every second picture, left to right"})
+    alternate: bool = field(
+        default=False, metadata={"description": "mirror a picture in every second epoch rather than by chance"}
+    )
     translate: int = field(
         default=2, metadata={"description": "shift by at most so many pixels", "minimum": 0, "maximum": 64}
     )
@@ -26,10 +29,15 @@ class AugmentConfig:
     )
 
 
-def augment(x: Tensor, targets: Tensor, config: AugmentConfig, *, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Apply what `config` turns on, in that order."""
+def augment(
+    x: Tensor, targets: Tensor, config: AugmentConfig, *, generator: Generator, turn: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Apply what `config` turns on, in that order.
+
+    `turn`, bool [N], says which pictures `alternate` mirrors now; where it is missing, chance does.
+    """
     if config.flip:
-        x = flip(x, generator)
+        x = flip(x, generator) if turn is None or not config.alternate else mirror(x, turn.to(x.device))
     if config.translate:
         x = translate(x, config.translate, generator)
     if config.cutout:
@@ -41,8 +49,18 @@ def augment(x: Tensor, targets: Tensor, config: AugmentConfig, *, generator: Gen
 
 def flip(x: Tensor, generator: Generator) -> Tensor:
     """Mirror each picture with a chance of one half."""
-    mirrored = torch.rand(len(x), generator=generator).to(x.device) < 0.5
-    return torch.where(mirrored[:, None, None, None], x.flip(3), x)
+    return mirror(x, torch.rand(len(x), generator=generator).to(x.device) < 0.5)
+
+
+def mirror(x: Tensor, chosen: Tensor) -> Tensor:
+    """Mirror the pictures that are chosen, bool [N]."""
+    return torch.where(chosen[:, None, None, None], x.flip(3), x)
+
+
+def turns(indices: Tensor, epochs: Tensor) -> Tensor:
+    """Which pictures, int64 [N], are mirrored in their epoch, int64 [N]: each in every second one, and half of them in
+    each, so that no picture is seen the same way twice running (Jordan 2024)."""
+    return (indices + epochs) % 2 == 1
 
 
 def translate(x: Tensor, most: int, generator: Generator) -> Tensor:

@@ -18,6 +18,9 @@ class ClassifierConfig:
     credit: str = field(default="", metadata={"description": "that the data's licence asks for"})
     network: NetworkConfig = field(default_factory=NetworkConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    whiten: bool = field(
+        default=False, metadata={"description": "begin with first filters that whiten patches of the pictures"}
+    )
     images: int = field(default=1_500_000, metadata={"description": "training pictures seen in all", "minimum": 1})
     batch: int = field(default=128, metadata={"description": "pictures per step, over all devices", "minimum": 2})
     learning_rate: float = field(default=0.2, metadata={"description": "at the top of the cycle", "minimum": 0})

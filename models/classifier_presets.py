@@ -5,6 +5,10 @@ medium 52, clothing 85, large 249. Most of the work is done at a half and a quar
 side gets one narrow convolution, because its maps are the costliest to normalise and to keep. Clothing is the
 exception: shirts and T-shirts differ in collars and buttons, and a block at the full side is worth more there than
 wider ones behind it.
+
+cifar10 has 242 MFLOP and about 40 epochs: four times the operations of Jordan's recipe (2024, 236 MFLOP for ten epochs,
+94% with test-time augmentation), of which it takes the whitening first layer, Muon, flips in turns and the label
+smoothing. `python -m models.train cifar10 --data DIR --out RUN` starts it, `--resume` goes on.
 """
 
 from dataclasses import replace
@@ -34,9 +38,14 @@ _CIFAR = ClassifierConfig(
     data="cifar10-jpg.zip",
     licence="none stated: for benchmarks, not for weights that are shared",
     credit="CIFAR-10, A. Krizhevsky, 2009",
-    network=NetworkConfig(widths=(64, 128, 256), blocks=(1, 2, 2), size=32, channels=3),
-    augment=AugmentConfig(flip=True, translate=4, cutout=8),
-    images=2_500_000,
+    network=NetworkConfig(widths=(32, 96, 256, 256), blocks=(1, 1, 1, 1), size=32, channels=3),
+    augment=AugmentConfig(flip=True, alternate=True, translate=4, cutout=8),
+    whiten=True,
+    images=1_900_000,
+    batch=256,
+    filter_rate=0.03,
+    label_smoothing=0.2,
+    report_images=20_000,
 )
 _PICTURES = ClassifierConfig(
     network=NetworkConfig(size=64, channels=3),

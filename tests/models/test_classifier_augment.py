@@ -1,7 +1,7 @@
 import torch
 from torch import Generator
 
-from models.classifier_augment import AugmentConfig, augment, cutout, flip, mixup, translate
+from models.classifier_augment import AugmentConfig, augment, cutout, flip, mixup, translate, turns
 
 
 def numbered(count: int = 64, size: int = 9) -> torch.Tensor:
@@ -16,6 +16,19 @@ def test_flip_mirrors_about_half_and_leaves_the_rest() -> None:
     mirrored = (y == x.flip(3)).flatten(1).all(1)
     assert torch.equal(same, ~mirrored)
     assert 0.4 < mirrored.float().mean() < 0.6
+
+
+def test_in_turns_each_picture_is_mirrored_in_every_second_epoch_and_half_of_them_in_each() -> None:
+    indices = torch.arange(10)
+    odd, even, next_odd = (turns(indices, torch.full((10,), epoch)) for epoch in (1, 2, 3))
+    assert torch.equal(odd, ~even)
+    assert torch.equal(odd, next_odd)
+    assert odd.sum() == 5
+    x = numbered(10)
+    config = AugmentConfig(flip=True, alternate=True, translate=0, cutout=0)
+    y, _ = augment(x, torch.eye(10), config, generator=Generator().manual_seed(1), turn=odd)
+    assert torch.equal(y[odd], x[odd].flip(3))
+    assert torch.equal(y[even], x[even])
 
 
 def test_translate_shifts_by_up_to_its_limit_and_fills_with_zeros() -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -32,6 +33,7 @@ CONFIG = ClassifierConfig(
     snapshot_images=160,
     report_images=160,
 )
+ALTERNATING = replace(CONFIG.augment, flip=True, alternate=True)
 
 
 def stripes(count: int = 200) -> Pictures:
@@ -107,9 +109,9 @@ def test_events_count_images_and_end_in_a_snapshot(tmp_path: Path) -> None:
     assert {"loss", "learning_rate", "validation_accuracy", "validation_nll", "validation_ece"} <= names
 
 
-@pytest.mark.parametrize("filter_rate", [0.0, 0.05])
-def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(filter_rate: float, tmp_path: Path) -> None:
-    config = replace(CONFIG, filter_rate=filter_rate)
+@pytest.mark.parametrize("changes", [{}, {"filter_rate": 0.05, "whiten": True, "augment": ALTERNATING}])
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(changes: dict[str, Any], tmp_path: Path) -> None:
+    config = replace(CONFIG, **changes)
     run(tmp_path / "whole", config)
     stopped = run(tmp_path / "parts", config, stop_at=320)
     assert isinstance(stopped[-1], Snapshot)
@@ -166,7 +168,7 @@ def test_resuming_another_run_is_refused_and_a_longer_one_is_not(tmp_path: Path)
 def test_a_state_from_before_a_setting_existed_goes_on_with_its_default(tmp_path: Path) -> None:
     run(tmp_path, replace(CONFIG, images=160))
     tensors, meta = load_state(tmp_path / "resume.safetensors")
-    del meta["config"]["filter_rate"], meta["muon"]
+    del meta["config"]["filter_rate"], meta["muon"], meta["config"]["augment"]["alternate"]
     save_state(tmp_path / "resume.safetensors", tensors, meta)
     with pytest.raises(ValueError, match="another filter_rate"):
         run(tmp_path, replace(CONFIG, filter_rate=0.05), resume=True)
@@ -184,6 +186,16 @@ def test_muon_turns_the_filters_and_keeps_their_length(tmp_path: Path) -> None:
     for name in filters:
         assert not torch.equal(one[name], two[name])
         assert two[name].norm().item() == pytest.approx(8**0.5, rel=0.05)
+
+
+def test_a_whitened_run_begins_with_filters_that_follow_from_the_pictures(tmp_path: Path) -> None:
+    short = replace(CONFIG, images=32, learning_rate=0.0, ema_images=1)
+    run(tmp_path / "random", short)
+    run(tmp_path / "whitened", replace(short, whiten=True))
+    first = "features.0.0.weight"
+    one, other = weights(tmp_path / "random")[first], weights(tmp_path / "whitened")[first]
+    assert not torch.equal(one, other)
+    torch.testing.assert_close(other[::2], -other[1::2])
 
 
 def test_muon_is_refused_for_a_network_without_normalisation(tmp_path: Path) -> None:
