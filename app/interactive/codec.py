@@ -16,27 +16,33 @@ from app.contract.errors import Busy, DeadlineExceeded, NotAPicture, TooManyPixe
 from app.contract.registry import Version
 from app.contract.schemas.classify import Explanation
 from app.contract.settings import Settings
+from app.interactive.pace import Pace
 from app.metrics import Metrics
 from models import images
 
 T = TypeVar("T")
 
 _CHUNK = 8  # pictures a thread takes at once: a hop between threads costs as much as a small picture
+_FEWEST_WAITING = 64  # pictures that may wait however slow they are, as many as one request may have
 _HEAT_OPACITY = 0.55
 _SMALLEST_OVERLAY = 224  # pixels; a heat map over a picture of 28 pixels is hard to look at
 
 
 class Codec:
-    """Pictures to pixels and back. At most `max_queued_images` wait; beyond that, `Busy`.
+    """Pictures to pixels and back.
 
-    Who gives a `deadline` (time of the event loop) waits no longer than that: then `DeadlineExceeded`.
+    At most `max_queued_images` wait, and not more than are done in `max_queue_seconds` once their pace is known; beyond
+    that, `Busy`. Who gives a `deadline` (time of the event loop) waits no longer than that: then `DeadlineExceeded`.
+    `clock` tells seconds and never goes back.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self._pool = ThreadPoolExecutor(settings.codec_threads or cores.available(), thread_name_prefix="codec")
+    def __init__(self, settings: Settings, metrics: Metrics, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._metrics, self._clock = metrics, clock
+        self._threads = settings.codec_threads or cores.available()
+        self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="codec")
         self._max_pixels = settings.max_picture_pixels
-        self._max_waiting = settings.max_queued_images
+        self._max_queued_images, self._max_queue_seconds = settings.max_queued_images, settings.max_queue_seconds
+        self._pace = Pace()
         self._waiting = 0
 
     async def decode(self, files: Sequence[bytes], version: Version, *, deadline: float | None = None) -> list[bytes]:
@@ -80,7 +86,8 @@ class Codec:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _each(self, work: Callable[[int], T], count: int, *, deadline: float | None) -> list[T]:
-        if self._waiting and self._waiting + count > self._max_waiting:
+        room = self._pace.room(self._max_queue_seconds, least=_FEWEST_WAITING, most=self._max_queued_images)
+        if self._waiting and self._waiting + count > room:
             raise Busy()
         loop = asyncio.get_running_loop()
         self._waiting += count
@@ -93,6 +100,9 @@ class Codec:
             raise DeadlineExceeded() from None
         finally:
             self._waiting -= count
+        self._pace.answered(count, now=self._clock(), waiting=max(0, self._waiting - self._threads))
+        if not self._waiting:
+            self._pace = Pace()  # what comes next may be of quite another size
         results: list[T] = []
         for part in done:
             if isinstance(part, BaseException):

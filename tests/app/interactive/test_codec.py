@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from app.contract import registry
-from app.contract.errors import DeadlineExceeded, NotAPicture, TooManyPixels, UndecodablePicture
+from app.contract.errors import Busy, DeadlineExceeded, NotAPicture, TooManyPixels, UndecodablePicture
 from app.contract.registry import Version
 from app.contract.settings import Settings
 from app.interactive.codec import Codec
@@ -81,3 +81,20 @@ async def test_what_waits_for_a_thread_waits_no_longer_than_its_deadline(codec: 
     released.set()
     assert await asyncio.gather(*held) == [True, True]
     assert await codec.run(bytes, deadline=loop.time() + 30) == b""
+
+
+async def test_no_more_wait_for_a_thread_than_are_done_in_time(tmp_path: Path) -> None:
+    now, go = 0.0, threading.Semaphore(0)
+    codec = Codec(Settings(home=tmp_path, codec_threads=1), Metrics(), clock=lambda: now)
+    waiting = [asyncio.create_task(codec.run(go.acquire)) for _ in range(70)]
+    for task in waiting[:10]:
+        now += 1.0  # each takes a second, and half a second may be waited for
+        go.release()
+        await task
+    waiting += [asyncio.create_task(codec.run(go.acquire)) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await codec.run(go.acquire)
+    go.release(64)
+    assert await asyncio.gather(*waiting) == [True] * 74
+    codec.stop()
