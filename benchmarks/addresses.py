@@ -51,7 +51,9 @@ def main() -> None:
     )
     print("| | requests/s | p50 | p99 |\n|---|---|---|---|")
     with contextlib.ExitStack() as stack:
-        targets = [("api, cached", asked.url, itertools.repeat(Request.of("GET", FACE)), face)]
+        targets: list[tuple[str, str, Iterator[Request], bytes]] = [
+            ("api, cached", asked.url, itertools.repeat(Request.of("GET", FACE)), face)
+        ]
         if shutil.which("nginx"):
             address = stack.enter_context(nginx(face))
             targets.append(("nginx, a file", address, itertools.repeat(Request.of("GET", "/face.webp")), face))

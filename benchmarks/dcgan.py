@@ -114,5 +114,5 @@ def _initialised(network: nn.Sequential) -> nn.Sequential:
             nn.init.normal_(layer.weight, std=0.02)
         if isinstance(layer, nn.BatchNorm2d):
             nn.init.normal_(layer.weight, mean=1.0, std=0.02)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     return network

@@ -110,8 +110,9 @@ def measure(
     seconds: float,
 ) -> Figures:
     """Run one scenario, after a second to get used to it."""
+    check: load.Check = dialect.is_face
     if scenario.kind == "face":
-        requests, check = dialect.faces(), dialect.is_face
+        requests = dialect.faces()
     else:
         requests, check = dialect.classifications(files[scenario.kind], f"image/{scenario.kind}"), dialect.right_label
     load.closed(url, requests, clients=scenario.clients or 8, seconds=1.0)
