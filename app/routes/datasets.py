@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from app import errors, openapi
 from app.contract import datasets
@@ -21,6 +21,7 @@ from app.contract.errors import (
 from app.contract.schemas.datasets import DatasetList, DatasetReport, DatasetView
 from app.dependencies import DatasetsPart, DurablePart, IdempotencyKey, Preference, StorePart, Trainer
 from app.http.idempotency import Claim
+from app.http.paging import After, Limit
 from app.jobs import dataset_upload
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
@@ -92,8 +93,8 @@ async def create_dataset(
 async def list_datasets(
     found: DatasetsPart,
     caller: Trainer,
-    limit: Annotated[int, Query(ge=1, le=100, description="Most entries to return.")] = 20,
-    after: Annotated[str | None, Query(max_length=60, description="The last id of the page before.")] = None,
+    limit: Limit = 20,
+    after: After = None,
 ) -> DatasetList:
     """The data sets of the caller's key."""
     page = await asyncio.to_thread(found.page, caller, limit=limit + 1, after=after)

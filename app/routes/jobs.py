@@ -20,14 +20,13 @@ from app.contract.schemas.jobs import EventList, JobList, JobView
 from app.contract.states import JobState
 from app.dependencies import DurablePart, JobId, OutputsPart, Predictor, StorePart
 from app.drawing.face_options import FORMATS
+from app.http.paging import After, Limit
 from app.http.prefer import Prefer
 from app.jobs import job_events, job_view
 from app.jobs.durable import Durable
 from app.jobs.job_events import WantedEvents
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
-
-Limit = Annotated[int, Query(ge=1, le=100, description="Most entries to return.")]
 
 Kind = Annotated[str, Field(max_length=32, examples=["training"])]
 
@@ -37,7 +36,7 @@ async def list_jobs(
     durable: DurablePart,
     caller: Predictor,
     limit: Limit = 20,
-    after: Annotated[str | None, Query(max_length=60, description="The last id of the page before.")] = None,
+    after: After = None,
     kind: Annotated[list[Kind] | None, Query(max_length=20, description="Only jobs of these kinds.")] = None,
     status: Annotated[list[JobState] | None, Query(max_length=20, description="Only jobs that stand so.")] = None,
 ) -> JobList:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 
 from app import errors
 from app.access import keys
@@ -11,6 +11,7 @@ from app.access.keys import Key
 from app.contract.errors import BadOption, Forbidden, InvalidRequest, KeyRevoked, Unauthenticated, UnknownKey
 from app.contract.schemas.keys import KeyList, KeyRequest, KeyView, KeyWithSecret, RotationRequest
 from app.dependencies import Admin, DatabasePart, KeyringPart
+from app.http.paging import After, Limit
 
 router = APIRouter(prefix="/v1/keys", tags=["keys"])
 
@@ -45,8 +46,8 @@ async def create_key(asked: KeyRequest, response: Response, database: DatabasePa
 async def list_keys(
     database: DatabasePart,
     _caller: Admin,
-    limit: Annotated[int, Query(ge=1, le=100, description="Most entries to return.")] = 20,
-    after: Annotated[str | None, Query(max_length=40, description="The last id of the page before.")] = None,
+    limit: Limit = 20,
+    after: After = None,
 ) -> KeyList:
     """Every key without its secret, the revoked ones, too."""
 

@@ -1,9 +1,8 @@
 """Trainings: planned, started, followed, steered."""
 
 import asyncio
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from app import errors
 from app.contract.errors import (
@@ -33,6 +32,7 @@ from app.contract.schemas.training import (
 from app.contract.states import JobState
 from app.dependencies import DurablePart, IdempotencyKey, JobId, Trainer, TrainingChecksPart, TrainingsPart
 from app.http.idempotency import Claim
+from app.http.paging import After, Limit
 from app.jobs import training_view
 from app.jobs.durable import Durable
 from app.jobs.trainings import ROUTE, Trainings
@@ -95,8 +95,8 @@ async def list_training_jobs(
     trainings: TrainingsPart,
     durable: DurablePart,
     caller: Trainer,
-    limit: Annotated[int, Query(ge=1, le=100, description="Most entries to return.")] = 20,
-    after: Annotated[str | None, Query(max_length=60, description="The last id of the page before.")] = None,
+    limit: Limit = 20,
+    after: After = None,
 ) -> TrainingJobList:
     """The training jobs of the caller's key."""
     page = await asyncio.to_thread(trainings.page, caller, limit=limit + 1, after=after)
