@@ -5,9 +5,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
-from app.pages import PAGES, WEB
-
-HEADER = re.compile(r"<a class=\"skip\".*?</noscript>", re.DOTALL)
+from app.pages import PAGES, WEB, html
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -21,15 +19,22 @@ def test_a_page_lets_nothing_in_from_elsewhere(client: TestClient, path: str) ->
     assert not re.search(r"<script(?! type=\"module\" src=\"/web/)|\son\w+=|\sstyle=|https?://", answer.text)
 
 
-def test_all_pages_have_one_header_that_marks_the_page() -> None:
-    headers = set()
-    for path, file in PAGES.items():
-        found = HEADER.search((WEB / file).read_text(encoding="utf-8"))
-        assert found is not None, file
-        assert found[0].count('aria-current="page"') == 1
-        assert f'href="{path}" aria-current="page"' in found[0]
-        headers.add(found[0].replace(' aria-current="page"', ""))
-    assert len(headers) == 1
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_marks_itself_in_the_header_and_has_its_files(path: str) -> None:
+    page = html(path)
+    assert re.findall(r'<a href="([^"]+)" aria-current="page"', page) == [path]
+    assert page.count("<main ") == 1
+    files = re.findall(r'"/web/([^"]+)"', page)
+    assert f"{PAGES[path].folder}/page.js" in files
+    assert [file for file in files if not (WEB / file).is_file()] == []
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_that_has_not_changed_is_not_sent_again(client: TestClient, path: str) -> None:
+    tag = client.get(path).headers["etag"]
+    again = client.get(path, headers={"If-None-Match": tag})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert client.get(path, headers={"If-None-Match": '"another"'}).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["shell/styles.css", "shell/shell.js", "icon.svg"])
