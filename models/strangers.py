@@ -62,7 +62,9 @@ class Strangers(nn.Module):
 
 def fit(known: Tensor, labels: Tensor, *, features: Tensor, logits: Tensor) -> Strangers:
     """From features of training pictures, float [N, D] with int64 labels [N], and features [M, D] and calibrated
-    logits [M, classes] of validation pictures."""
+    logits [M, classes] of validation pictures. Raises `FloatingPointError` for features that are no numbers."""
+    if not known.isfinite().all():
+        raise FloatingPointError("What the network sees in a picture is no number; a lower learning rate may help.")
     x, classes = known.double(), logits.shape[1]
     members = torch.nn.functional.one_hot(labels, classes).double()
     met = members.sum(0) > 0  # a class may be without a picture
@@ -71,7 +73,9 @@ def fit(known: Tensor, labels: Tensor, *, features: Tensor, logits: Tensor) -> S
     deviation = around.std(0)
     scale = deviation.clamp(min=max(NARROWEST * deviation.median().item(), RIDGE))
     # Rounded before anything follows from it, so that the constants as they are stored agree with each other.
-    whitening = torch.linalg.cholesky(torch.linalg.inv(shrunk_covariance(around / scale))).T.half().double()
+    root = torch.linalg.cholesky(shrunk_covariance(around / scale))
+    identity = torch.eye(len(root), dtype=root.dtype)
+    whitening = torch.linalg.solve_triangular(root, identity, upper=False).half().double()
     strangers = Strangers(
         {
             "centre": x.mean(0),

@@ -85,6 +85,12 @@ def test_pictures_that_are_all_alike_still_give_numbers() -> None:
     assert torch.isfinite(score(torch.rand(4, 3), torch.zeros(4, 3))).all()
 
 
+def test_features_that_are_no_numbers_are_refused() -> None:
+    known, labels = torch.full((6, 3), torch.nan), torch.arange(6) % 3
+    with pytest.raises(FloatingPointError, match="no number"):
+        strangers.fit(known, labels, features=known, logits=confident(labels))
+
+
 def test_the_fewer_samples_the_more_a_covariance_is_drawn_towards_its_diagonal() -> None:
     x, _ = drawn(5_000, seed=0)
     x = (x - x.mean(0)) / x.std(0)
