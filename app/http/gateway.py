@@ -139,4 +139,4 @@ class _Answer:
 
 def _head(scope: Scope) -> refusals.Head:
     target = scope.get("raw_path", b"") + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-    return refusals.Head.of(scope["method"].encode(), target, scope.get("client"), scope["headers"])
+    return refusals.Head.of(scope["method"].encode(), target, scope.get(refusals.PEER), scope["headers"])

@@ -19,6 +19,10 @@ Field = tuple[bytes, bytes]
 
 STATUSES = frozenset({429, 503})
 
+PEER = "likeness.peer"
+"""Key of a request's scope under which the protocol lays who is at the other end of the connection: the client of the
+scope may be what a proxy says it is."""
+
 ROOM = "likeness.room"
 """Key of a request's scope under which who refuses it may lay what tells how many such requests there is room for."""
 
@@ -42,20 +46,20 @@ class Head(NamedTuple):
 
     Attributes:
         target: path and query as they were sent.
-        client: address of who sends it, without the port.
+        peer: address at the other end of the connection, without the port.
         fields: of the head, but those in which requests for the same differ.
     """
 
     method: bytes
     target: bytes
-    client: str
+    peer: str
     fields: tuple[Field, ...]
 
     @classmethod
-    def of(cls, method: bytes, target: bytes, client: tuple[str, int] | None, fields: Iterable[Field]) -> "Head":
+    def of(cls, method: bytes, target: bytes, peer: tuple[str, int] | None, fields: Iterable[Field]) -> "Head":
         """The head of a request; the names of its fields are in small letters."""
         kept = tuple([field for field in fields if field[0] not in _ITS_OWN])
-        return cls(method, target, client[0] if client else "", kept)
+        return cls(method, target, peer[0] if peer else "", kept)
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ connection is answered, or comes from a client that does not read.
 """
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from app import request_ids
-from app.http.refusals import Head, Refusals
+from app.http.refusals import PEER, Head, Refusals
 from app.http.slow_clients import PatientProtocol
 
 
@@ -18,6 +18,7 @@ class RepeatingProtocol(PatientProtocol):
     def on_headers_complete(self) -> None:
         """The head is here."""
         if not self._repeat():
+            cast(dict[str, Any], self.scope)[PEER] = self.client
             super().on_headers_complete()
 
     def _repeat(self) -> bool:

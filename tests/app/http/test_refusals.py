@@ -32,8 +32,8 @@ class Kept:
         self.counted += 1
 
 
-def head(target: bytes = b"/", *fields: tuple[bytes, bytes], client: str = "10.0.0.1") -> Head:
-    return Head.of(b"POST", target, (client, 1234), fields)
+def head(target: bytes = b"/", *fields: tuple[bytes, bytes], peer: str = "10.0.0.1") -> Head:
+    return Head.of(b"POST", target, (peer, 1234), fields)
 
 
 def test_the_same_head_is_told_the_same_under_its_own_id() -> None:
@@ -64,7 +64,7 @@ def test_another_target_key_or_client_is_asked_anew() -> None:
     kept.remember(head(b"/", (b"authorization", b"Bearer a")))
     assert kept.refusals.again(head(b"/?a", (b"authorization", b"Bearer a"))) is None
     assert kept.refusals.again(head(b"/", (b"authorization", b"Bearer b"))) is None
-    assert kept.refusals.again(head(b"/", (b"authorization", b"Bearer a"), client="10.0.0.2")) is None
+    assert kept.refusals.again(head(b"/", (b"authorization", b"Bearer a"), peer="10.0.0.2")) is None
 
 
 def test_it_is_for_a_moment() -> None:

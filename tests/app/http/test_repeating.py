@@ -146,6 +146,12 @@ def test_requests_that_come_at_once_are_answered_in_their_order(site: Site) -> N
     assert (b'"1"' in first, second, b'"3"' in third, b'"4"' in fourth) == (True, b"2", True, True)
 
 
+def test_whom_a_proxy_speaks_for_makes_a_difference(site: Site) -> None:
+    for client in ("10.0.0.1", "10.0.0.1", "10.0.0.2"):
+        assert site.client.post("/full", headers={"X-Forwarded-For": client}).status_code == 503
+    assert site.asked == ["/full", "/full"]
+
+
 def test_a_connection_that_shall_end_ends(site: Site) -> None:
     site.client.post("/full")
     with raw(site) as connection:
