@@ -155,8 +155,6 @@ def test_whom_a_proxy_speaks_for_makes_a_difference(site: Site) -> None:
 def test_a_connection_that_shall_end_ends(site: Site) -> None:
     site.client.post("/full")
     with raw(site) as connection:
-        request = b"POST /full HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-        connection.sendall(request)
+        connection.sendall(b"POST /full HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
         exchange(connection, answers=1)
-        connection.sendall(request)
         assert connection.recv(10) == b""
