@@ -30,10 +30,10 @@ class RepeatingProtocol(PatientProtocol):
             return False
         self.head_is_here()
         request_id = request_ids.choose(dict(self.headers).get(request_ids.FIELD))
+        refusal.count()
         self.transport.write(refusal.to(request_id, common=self.server_state.default_headers))
         self.cycle = _ANSWERED  # what comes of the body is passed over
         self.on_response_complete()
-        refusal.count()
         return True
 
     def _is_plain(self) -> bool:
