@@ -57,7 +57,12 @@ def _classify(service: client.Client, files: list[Path], *, model: str | None, t
             return [{"file": str(files[0]), "error": str(error)}]
         return [result for file in files for result in _classify(service, [file], model=model, top_k=top_k)]
     return [
-        {"file": str(file), "model": answer["model"], "predictions": result["predictions"]}
+        {
+            "file": str(file),
+            "model": answer["model"],
+            "predictions": result["predictions"],
+            "unfamiliar": result.get("unfamiliar", False),  # a service of before there was such a thing
+        }
         for file, result in zip(files, answer["results"], strict=True)
     ]
 
@@ -69,4 +74,6 @@ def _print(results: list[dict[str, Any]]) -> None:
             rows.append((result["file"], f"[red]{result['error']}[/red]", ""))
         for position, prediction in enumerate(result.get("predictions", ())):
             rows.append(("" if position else result["file"], prediction["label"], f"{prediction['probability']:.1%}"))
+        if result.get("unfamiliar"):
+            rows.append(("", "[yellow]or none of its classes[/yellow]", ""))
     output.table(("file", "label", "probability"), rows)

@@ -6,6 +6,7 @@ database, so a version that can be seen can be loaded.
 
 import hashlib
 import json
+import math
 import re
 from datetime import datetime
 from pathlib import Path
@@ -71,6 +72,18 @@ class Version(BaseModel):
     def truncation(self) -> float:
         """What a generator takes when nothing is asked for: 1 is its whole variety."""
         return float(self.header["extras"].get("truncation", 1.0))
+
+    @property
+    def calibration(self) -> dict[str, float]:
+        """What a classifier's numbers mean, as far as it says so; empty for a generator."""
+        told = self.header.get("calibration")
+        entries = told.items() if isinstance(told, dict) else ()
+        return {name: value for name, value in entries if isinstance(value, int | float) and math.isfinite(value)}
+
+    @property
+    def energy_limit(self) -> float | None:
+        """A picture with a higher energy looks like none of the classes. None where the checkpoint does not say."""
+        return self.calibration.get("energy")
 
     @property
     def directions(self) -> tuple[str, ...]:

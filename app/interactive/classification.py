@@ -21,11 +21,7 @@ class Shaping:
     channels: int
     top_k: int
     abstain_below: float | None
-
-    @classmethod
-    def of(cls, version: Version, options: ClassifyOptions) -> "Shaping":
-        """For the answer of `version` to a request with `options`."""
-        return cls(version.labels, version.size, version.channels, options.top_k, options.abstain_below)
+    energy_limit: float | None
 
 
 class Classification:
@@ -60,6 +56,7 @@ class Classification:
             labels=version.labels,
             top_k=options.top_k,
             abstain_below=options.abstain_below,
+            energy_limit=version.energy_limit,
             timing=timing.since(began, queue_ms=answer.queue_ms, compute_ms=answer.compute_ms),
         )
 
@@ -75,6 +72,7 @@ class Classification:
                 top_k=shaping.top_k,
                 abstain_below=shaping.abstain_below,
                 energy=score.energy,
+                energy_limit=shaping.energy_limit,
                 explanation=explanation,
             )
             for score, explanation in zip(scores, explanations, strict=True)

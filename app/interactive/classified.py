@@ -24,6 +24,7 @@ def text(
     labels: tuple[str, ...],
     top_k: int,
     abstain_below: float | None,
+    energy_limit: float | None,
     timing: Timing,
 ) -> bytes:
     """The answer of version `ref`: for each picture its scores, ranked and named, and its explanation.
@@ -33,7 +34,7 @@ def text(
     """
     names = _quoted(labels)
     results = [
-        _result(score, explanation, names=names, top_k=top_k, abstain_below=abstain_below)
+        _result(score, explanation, names=names, top_k=top_k, abstain_below=abstain_below, energy_limit=energy_limit)
         for score, explanation in zip(scores, explanations, strict=True)
     ]
     return (
@@ -43,7 +44,13 @@ def text(
 
 
 def _result(
-    score: Scores, explanation: Explanation | None, *, names: Sequence[str], top_k: int, abstain_below: float | None
+    score: Scores,
+    explanation: Explanation | None,
+    *,
+    names: Sequence[str],
+    top_k: int,
+    abstain_below: float | None,
+    energy_limit: float | None,
 ) -> str:
     if not math.isfinite(score.energy):  # the sum of all powers of e: one number that is none makes it none
         raise InternalError()
@@ -54,9 +61,10 @@ def _result(
         for index in order
     ]
     abstained = abstain_below is not None and probabilities[order[0]] < abstain_below
+    unfamiliar = energy_limit is not None and score.energy > energy_limit
     return (
         f'{{"predictions":[{",".join(predictions)}],"abstained":{"true" if abstained else "false"},'
-        f'"energy":{round(score.energy, 4)!r},'
+        f'"energy":{round(score.energy, 4)!r},"unfamiliar":{"true" if unfamiliar else "false"},'
         f'"explanation":{"null" if explanation is None else explanation.model_dump_json()}}}'
     )
 

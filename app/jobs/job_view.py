@@ -75,6 +75,7 @@ class Outputs:
             channels=channels,
             top_k=job.request["top_k"],
             abstain_below=job.request["abstain_below"],
+            energy_limit=job.request.get("energy_limit"),  # a job of before there was one
         )
         results = await self._classification.results(read_scores(reply, body, explained=explained), pictures, shaping)
         return ClassifyResponse(model=job.output["model"], results=results, timing=_timing(job))

@@ -130,5 +130,6 @@ def _job_request(version: Version, options: ClassifyOptions, *, count: int) -> d
         "labels": list(version.labels),
         "top_k": options.top_k,
         "abstain_below": options.abstain_below,
+        "energy_limit": version.energy_limit,
         "explain": options.explain,
     }

@@ -206,5 +206,6 @@ def _version(version: Version, model: Model) -> VersionView:
         input=version.header["input"],
         directions=list(version.directions),
         metrics=version.header.get("metrics", {}),
+        calibration=version.calibration,
         provenance=version.header.get("provenance", {}),
     )

@@ -55,14 +55,24 @@ _BATCHES = {CLASSIFY_TASK: ClassifyBatch, GENERATE_TASK: GenerateBatch, SIMILAR_
 LABELS = ("dark", "dim", "light", "bright")
 SIZE = 8
 FACE = 16
+STRANGE = 255  # a picture with it looks like no class
 
 
-def checkpoint(kind: str, *, size: int, channels: int, labels: tuple[str, ...] = (), **extras: Any) -> bytes:
+def checkpoint(
+    kind: str,
+    *,
+    size: int,
+    channels: int,
+    labels: tuple[str, ...] = (),
+    calibration: Mapping[str, Any] | None = None,
+    **extras: Any,
+) -> bytes:
     """A checkpoint file without any tensors: all that the api ever reads of one is its header."""
     header = {
         "kind": kind,
         "input": {"size": size, "channels": channels},
         "labels": labels,
+        "calibration": calibration or {},
         "extras": extras,
         "metrics": {"accuracy": 0.5},
         "provenance": {"data": "none"},
@@ -71,7 +81,9 @@ def checkpoint(kind: str, *, size: int, channels: int, labels: tuple[str, ...] =
     return len(text).to_bytes(8, "little") + text
 
 
-CLASSIFIER = checkpoint("classifier", size=SIZE, channels=1, labels=LABELS)
+CLASSIFIER = checkpoint(
+    "classifier", size=SIZE, channels=1, labels=LABELS, calibration={"energy": -0.5, "note": "made up"}
+)
 GENERATOR = checkpoint("generator", size=FACE, channels=3, directions=["age", "smile"])
 CONDITIONAL = checkpoint("generator", size=FACE, channels=1, labels=LABELS, truncation=0.5)
 
@@ -168,7 +180,9 @@ class ProtocolWorker(threading.Thread):
         assert isinstance(pixels, bytes)
         step = len(pixels) // batch.count
         rows = [brightness(pixels[i * step : (i + 1) * step]) for i in range(batch.count)]
-        numbers = [number for row in rows for number in row] + [-float(max(row)) for row in rows]
+        numbers = [number for row in rows for number in row] + [
+            0.0 if STRANGE in pixels[i * step : (i + 1) * step] else -max(row) for i, row in enumerate(rows)
+        ]
         heat = bytes(range(step)) * len(batch.explain)
         shape = (batch.count, len(LABELS))
         packed = struct.pack(f"{len(numbers)}f", *numbers)

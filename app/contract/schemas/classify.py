@@ -54,6 +54,10 @@ class ClassifyResult(Told):
     predictions: list[Prediction] = Field(description="The most probable classes, the first one first.")
     abstained: bool = Field(description="Whether the first probability is below `abstain_below`.")
     energy: float = Field(description="Energy score: the higher, the less the picture looks like any class.")
+    unfamiliar: bool = Field(
+        description="Whether `energy` is above what 95 % of the pictures stay below that the model was validated with: "
+        "the picture may show none of the classes, however probable one of them is."
+    )
     explanation: Explanation | None = None
 
     @classmethod
@@ -65,13 +69,20 @@ class ClassifyResult(Told):
         top_k: int,
         abstain_below: float | None,
         energy: float,
+        energy_limit: float | None,
         explanation: Explanation | None,
     ) -> "ClassifyResult":
         """Rank the classes of one picture; equal probabilities keep the order of the labels."""
         order = ranked(probabilities, top_k)
         predictions = [cls.prediction(probabilities, labels=labels, index=index) for index in order]
         abstained = abstain_below is not None and probabilities[order[0]] < abstain_below
-        return cls(predictions=predictions, abstained=abstained, energy=round(energy, 4), explanation=explanation)
+        return cls(
+            predictions=predictions,
+            abstained=abstained,
+            energy=round(energy, 4),
+            unfamiliar=energy_limit is not None and energy > energy_limit,
+            explanation=explanation,
+        )
 
     @staticmethod
     def prediction(probabilities: Sequence[float], *, labels: Sequence[str], index: int) -> Prediction:

@@ -20,6 +20,11 @@ class VersionView(Told):
     input: dict[str, Any] = Field(description="Size and channels of the network's pictures.")
     directions: list[str] = Field(description="Names of the edits that a generator knows.")
     metrics: dict[str, Any]
+    calibration: dict[str, float] = Field(
+        description="What a classifier's numbers mean, found out on pictures it was validated with. `energy`: above "
+        "it a picture is `unfamiliar`. `abstain`: an `abstain_below` with which 99 % of the answers are right. "
+        "`coverage`: the share of pictures that are answered then."
+    )
     provenance: dict[str, Any] = Field(description="The data it was trained on, and their licence.")
 
 

@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,17 @@ def test_a_published_version_can_be_read_and_loaded(database: Database, store: S
 def test_publishing_the_same_file_twice_changes_nothing(database: Database, store: Store) -> None:
     assert publish(database, store, "one") == publish(database, store, "one")
     assert len(model(database).versions) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "energy"), [({"energy": -2.5}, -2.5), ({"energy": math.inf}, None), ({"energy": "high"}, None), ([], None)]
+)
+def test_of_a_calibration_only_numbers_are_known(
+    database: Database, store: Store, told: object, energy: float | None
+) -> None:
+    version = publish(database, store, "one")
+    changed = version.model_copy(update={"header": {**version.header, "calibration": told}})
+    assert (version.energy_limit, changed.energy_limit) == (None, energy)
 
 
 def test_promotion_and_roll_back_are_the_same_move(database: Database, store: Store) -> None:

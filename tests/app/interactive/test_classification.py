@@ -17,7 +17,7 @@ from app.metrics import Metrics
 
 pytestmark = pytest.mark.anyio
 
-SHAPING = Shaping(labels=("cat", "dog"), size=8, channels=1, top_k=1, abstain_below=None)
+SHAPING = Shaping(labels=("cat", "dog"), size=8, channels=1, top_k=1, abstain_below=None, energy_limit=None)
 HOT, COLD = bytes([255]) * 64, bytes(64)
 
 

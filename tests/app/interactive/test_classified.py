@@ -20,7 +20,8 @@ EXPLANATIONS = [None, Explanation(base64="aGVhdA=="), None]
 
 @pytest.mark.parametrize("top_k", [1, 3, 100])
 @pytest.mark.parametrize("abstain_below", [None, 0.5])
-def test_the_text_is_what_the_records_say(top_k: int, abstain_below: float | None) -> None:
+@pytest.mark.parametrize("energy_limit", [None, -0.5])
+def test_the_text_is_what_the_records_say(top_k: int, abstain_below: float | None, energy_limit: float | None) -> None:
     results = [
         ClassifyResult.of(
             score.probabilities,
@@ -28,6 +29,7 @@ def test_the_text_is_what_the_records_say(top_k: int, abstain_below: float | Non
             top_k=top_k,
             abstain_below=abstain_below,
             energy=score.energy,
+            energy_limit=energy_limit,
             explanation=explanation,
         )
         for score, explanation in zip(SCORES, EXPLANATIONS, strict=True)
@@ -40,8 +42,10 @@ def test_the_text_is_what_the_records_say(top_k: int, abstain_below: float | Non
         labels=LABELS,
         top_k=top_k,
         abstain_below=abstain_below,
+        energy_limit=energy_limit,
         timing=TIMING,
     )
+    assert [result.unfamiliar for result in results] == ([False] * 3 if energy_limit is None else [False, True, True])
     assert json.loads(text) == records.model_dump(mode="json")
     assert ClassifyResponse.model_validate_json(text) == records
 
@@ -50,5 +54,12 @@ def test_the_text_is_what_the_records_say(top_k: int, abstain_below: float | Non
 def test_what_is_no_number_is_no_answer(number: float) -> None:
     with pytest.raises(InternalError):
         classified.text(
-            "x", [Scores((number,), number, None)], [None], labels=("a",), top_k=1, abstain_below=None, timing=TIMING
+            "x",
+            [Scores((number,), number, None)],
+            [None],
+            labels=("a",),
+            top_k=1,
+            abstain_below=None,
+            energy_limit=None,
+            timing=TIMING,
         )

@@ -35,6 +35,14 @@ def test_results_are_ranked_and_named(client: TestClient) -> None:
     assert result["explanation"] is None
 
 
+def test_a_picture_beyond_what_the_model_knows_is_unfamiliar(client: TestClient) -> None:
+    files = [("image", (f"{i}.png", serving.png(value), "image/png")) for i, value in enumerate((200, serving.STRANGE))]
+    known, strange = client.post("/v1/classify", files=files).json()["results"]
+    assert (known["unfamiliar"], strange["unfamiliar"]) == (False, True)
+    limit = client.get("/v1/models/clothing").json()["versions"][0]["calibration"]["energy"]
+    assert known["energy"] < limit < strange["energy"]
+
+
 def test_order_is_kept(client: TestClient) -> None:
     values = [200, 10, 100, 150] * 16
     files = [("image", (f"{i}.png", serving.png(value), "image/png")) for i, value in enumerate(values)]
