@@ -63,12 +63,13 @@ export class PictureReading extends HTMLElement {
     }
   }
 
-  #tell({ results: [{ predictions, abstained, explanation }], model, timing }) {
+  #tell({ results: [{ predictions, abstained, unfamiliar, explanation }], model, timing }) {
     const [first] = predictions;
     this.#bars.classList.toggle("unsure", abstained);
     this.#bars.replaceChildren(
       ...(abstained ? [h("li", { class: "abstained" }, "Not sure")] : []),
       ...predictions.map((prediction, at) => bar(prediction, at === 0 && !abstained)),
+      ...(unfamiliar ? [h("li", { class: "unfamiliar" }, "Or nothing that it knows")] : []),
     );
     this.#note.textContent = `${model.slice(0, model.indexOf("@"))}, ${timing.total_ms.toFixed(0)} ms`;
     this.#heat.hidden = !explanation;
@@ -76,7 +77,7 @@ export class PictureReading extends HTMLElement {
       this.#heat.src = `data:${explanation.content_type};base64,${explanation.base64}`;
       this.#heat.alt = `Where the classifier looked to see ${first.label}`;
     }
-    return `${this.#name.textContent}: ${abstained ? "not sure, perhaps " : ""}${first.label}, ${percent(first.probability)}`;
+    return `${this.#name.textContent}: ${abstained ? "not sure, perhaps " : ""}${first.label}, ${percent(first.probability)}${unfamiliar ? ", or nothing that it knows" : ""}`;
   }
 }
 

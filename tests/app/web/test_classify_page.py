@@ -38,6 +38,16 @@ def test_several_pictures_get_bars_at_once(page: Page) -> None:
         expect(reading.locator(".heat")).to_be_visible()
 
 
+def test_what_is_like_none_of_the_classes_is_said_to_be(page: Page) -> None:
+    answer = {"predictions": [{"label": "Bag", "index": 8, "probability": 0.9}], "abstained": False, "energy": 3.0}
+    told = {"results": [{**answer, "unfamiliar": True, "explanation": None}], "model": "clothing@sha256:0"}
+    page.route("**/v1/classify", lambda route: route.fulfill(json={**told, "timing": {"total_ms": 1}}))
+    page.goto("/classify")
+    page.locator("#files").set_input_files([given("face.png", picture(5))])  # type: ignore[list-item]
+    expect(page.locator(f"{READING} .bars li").last).to_have_text("Or nothing that it knows")
+    expect(page.locator("#told")).to_have_text("face.png: Bag, 90.0 %, or nothing that it knows")
+
+
 def test_samples_are_drawn_and_recognised(page: Page) -> None:
     page.goto("/classify")
     page.get_by_role("button", name="Sneaker").click()
