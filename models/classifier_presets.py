@@ -31,7 +31,7 @@ _FASHION = ClassifierConfig(
     credit="Fashion-MNIST, H. Xiao, K. Rasul and R. Vollgraf, Zalando SE, MIT licence",
     network=CLOTHING,
     augment=AugmentConfig(flip=True, translate=2, cutout=8),
-    images=1_500_000,
+    images=2_500_000,
     filter_rate=0.02,
 )
 _CIFAR = ClassifierConfig(
