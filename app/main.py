@@ -184,7 +184,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         signals.start()
         stack.push_async_callback(signals.stop)
 
-        dispatcher = Dispatcher(reader, publisher, worker_ready=lambda: workers.ready(INFER_QUEUE))
+        dispatcher = Dispatcher(reader, publisher, ready_workers=lambda: workers.count(INFER_QUEUE))
         workers = Workers(client, signals, on_restart=dispatcher.suspect, on_poll=publisher.note)
         await workers.start()
         stack.push_async_callback(workers.stop)

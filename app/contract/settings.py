@@ -50,7 +50,11 @@ class Settings(BaseSettings):
     )
     publish_budget_seconds: float = Field(2.0, gt=0, description="Longest wait for the broker to take a message.")
     max_batch_images: int = Field(64, ge=1, le=512, description="Most images in one message to a worker.")
-    in_flight_batches: int = Field(3, ge=1, description="Batches of one model a process keeps at the workers at once.")
+    in_flight_batches: int = Field(
+        2,
+        ge=1,
+        description="Batches of one model a process keeps at the workers at once: this, or one more than workers.",
+    )
     max_queued_images: int = Field(2048, ge=1, description="Images of one model a process lets wait before it sheds.")
     max_queue_seconds: float = Field(
         0.5, gt=0, description="No more images of one model wait than are answered in this time; more are refused."

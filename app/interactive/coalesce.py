@@ -101,7 +101,7 @@ class Coalescer(Generic[L, I, R]):
 
     Args:
         max_batch_images: the largest batch; so many may wait at any time, since they are in the next one.
-        in_flight: batches of a lane that are out at a time.
+        in_flight: tells how many batches of a lane may be out.
         max_queued_images: so many wait at the most.
         max_queue_seconds: no more wait than are answered in this time, as soon as it is known how many that are.
         clock: seconds of a steady clock.
@@ -112,7 +112,7 @@ class Coalescer(Generic[L, I, R]):
         send: Send[L, I, R],
         *,
         max_batch_images: int,
-        in_flight: int,
+        in_flight: Callable[[], int],
         max_queued_images: int,
         max_queue_seconds: float,
         clock: Callable[[], float] = time.monotonic,
@@ -185,7 +185,7 @@ class Coalescer(Generic[L, I, R]):
 
     def _pump(self, key: L, lane: _Lane[I, R]) -> None:
         lane.pump_due = False
-        while lane.out < self._in_flight and (parts := self._take(lane)):
+        while lane.out < self._in_flight() and (parts := self._take(lane)):
             lane.out += 1
             task = asyncio.get_running_loop().create_task(self._run_batch(key, lane, parts))
             self._batches.add(task)

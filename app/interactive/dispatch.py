@@ -49,16 +49,21 @@ class Dispatcher:
 
     Args:
         client: connection for the reader alone; its read timeout must exceed two seconds.
-        worker_ready: whether a worker is there to take a batch.
+        ready_workers: tells how many workers are there to take a batch.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, publisher: Publisher, *, worker_ready: Callable[[], bool]) -> None:
-        self._client, self._publisher, self._worker_ready = client, publisher, worker_ready
+    def __init__(self, client: redis.asyncio.Redis, publisher: Publisher, *, ready_workers: Callable[[], int]) -> None:
+        self._client, self._publisher, self._ready_workers = client, publisher, ready_workers
         self._process = secrets.token_hex(6)
         self._outstanding: dict[str, _Outstanding] = {}
         self._number = 0
         self._reader: Background | None = None
         self._again: set[asyncio.Task[None]] = set()
+
+    @property
+    def workers(self) -> int:
+        """How many workers are there to take a batch."""
+        return self._ready_workers()
 
     @property
     def reply_to(self) -> str:
@@ -99,7 +104,7 @@ class Dispatcher:
             NoWorker, BrokerUnavailable, WorkerLost, DeadlineExceeded: no answer is to be had.
             LikenessError: what the worker reported.
         """
-        if not self._worker_ready():
+        if not self.workers:
             raise NoWorker(retry_after=2)
         loop = asyncio.get_running_loop()
         entry = _Outstanding(batch, payload or {}, loop.create_future(), loop.time())

@@ -55,7 +55,7 @@ class Inference:
             return Coalescer(
                 send,
                 max_batch_images=settings.max_batch_images,
-                in_flight=settings.in_flight_batches,
+                in_flight=lambda: max(settings.in_flight_batches, dispatcher.workers + 1),
                 max_queued_images=settings.max_queued_images,
                 max_queue_seconds=settings.max_queue_seconds,
             )

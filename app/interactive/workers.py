@@ -59,8 +59,12 @@ class Workers:
 
     def ready(self, queue: str) -> bool:
         """Whether some worker takes what is put into `queue`."""
+        return self.count(queue) > 0
+
+    def count(self, queue: str) -> int:
+        """How many workers take what is put into `queue`."""
         oldest = time.time() - WORKER_TTL_SECONDS
-        return any(
+        return sum(
             report.queue == queue and report.state is WorkerState.READY and report.at >= oldest
             for report in self.reports
         )

@@ -41,7 +41,7 @@ def coalescer(
     return Coalescer(
         worker.send,
         max_batch_images=batch,
-        in_flight=in_flight,
+        in_flight=lambda: in_flight,
         max_queued_images=queued,
         max_queue_seconds=1.0,
         clock=clock,

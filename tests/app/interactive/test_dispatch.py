@@ -50,7 +50,7 @@ async def dispatching(settings: Settings) -> AsyncIterator[tuple[Dispatcher, Wor
     """A dispatcher with all that it needs."""
     client, reader = redis_client.connect(settings.redis), redis_client.connect(settings.redis)
     publisher, signals = Publisher(settings), Signals(client)
-    dispatcher = Dispatcher(reader, publisher, worker_ready=lambda: workers.ready(INFER_QUEUE))
+    dispatcher = Dispatcher(reader, publisher, ready_workers=lambda: workers.count(INFER_QUEUE))
     workers = Workers(client, signals, on_restart=dispatcher.suspect, on_poll=publisher.note)
     signals.start()
     await workers.start()
