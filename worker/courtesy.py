@@ -2,7 +2,10 @@
 
 import contextlib
 import os
+import time
 from pathlib import Path
+
+TRIES = 20
 
 _AUTOGROUP = Path("/proc/self/autogroup")
 
@@ -16,4 +19,14 @@ def give_way(niceness: int) -> None:
     os.nice(niceness)
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # a kernel that does not do so
+            _set_session(niceness)
+
+
+def _set_session(niceness: int) -> None:
+    for _ in range(TRIES):
+        try:
             _AUTOGROUP.write_text(str(niceness))
+        except BlockingIOError:  # Linux lets somebody do this ten times a second, all processes together
+            time.sleep(0.1)
+        else:
+            return
