@@ -4,7 +4,7 @@
 
 DIR holds the four files of Fashion-MNIST, or a folder `fashion-mnist` with them. 2,000 pictures of ten kinds are
 trained on by the service at LIKENESS_URL. Every grid of samples is measured as soon as it is there: the kernel distance
-between its pictures and held-out ones, in the features of the bundled classifier of clothing. FOLDER receives the grids
+between its pictures and held-out ones, in the features of EfficientNet-Lite0. FOLDER receives the grids
 and the time-lapse.
 """
 
@@ -23,9 +23,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from app.host import prepare
 from benchmarks.training import fashion_mnist, picture
-from models import checkpoint, data, distances
+from models import data, distances
+from models.features import load_trunk
 
 PER_CLASS = 200
 HELD_OUT = 1_000
@@ -82,11 +82,10 @@ def grids(service: httpx.Client, job: str) -> Iterator[tuple[int, bytes]]:
 
 
 class Yardstick:
-    """Measures how far pictures of clothing are from real ones."""
+    """Measures how far pictures of clothing are from real ones, in the space of a network that trained on neither."""
 
     def __init__(self, folder: Path) -> None:
-        bundled = checkpoint.load(prepare.bundled_checkpoints() / "clothing.safetensors")
-        self._network: Any = checkpoint.build(bundled).eval()
+        self._trunk = load_trunk()
         real = data.load(fashion_mnist(folder), split="test", size=SIDE, channels=1).images
         self._real, self._others = self._features(real[:HELD_OUT]), real[HELD_OUT:]
 
@@ -101,10 +100,8 @@ class Yardstick:
         """The same of as many real pictures."""
         return distances.kernel(self._features(self._others[:100]), self._real)
 
-    @torch.no_grad()
     def _features(self, pictures: Tensor) -> Tensor:
-        maps: Tensor = self._network.features(pictures.float() / 255)
-        return maps.mean((2, 3))
+        return distances.embed(pictures, self._trunk)
 
 
 def archive(folder: Path) -> bytes:

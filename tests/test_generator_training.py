@@ -16,8 +16,8 @@ from tests.running import Service
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 
-SETTINGS = {"sample_every": 1_024, "snapshot_every": 2_048}
-SEEN = 3_072
+SETTINGS = {"sample_every": 1_024, "snapshot_every": 4_096}
+SEEN = 6_144
 
 
 def test_the_samples_of_a_young_generator_come_nearer_to_real_pictures(service: Service) -> None:
@@ -37,7 +37,7 @@ def test_the_samples_of_a_young_generator_come_nearer_to_real_pictures(service: 
         (image,) = training_gan.asked(drawn)["images"]
         assert Image.open(io.BytesIO(client.get(image["url"]).content)).size == (28, 28)
         training_gan.asked(client.post(f"{job}/cancel"))
-    assert sorted(distances) == [1_024, 2_048, SEEN]
+    assert sorted(distances) == list(range(1_024, SEEN + 1, 1_024))
     assert yardstick.floor() < 2
-    # Measured: 90, 86, 79. Noise alone moves the figure by less than 2.
+    # Measured: 979, 972, 942, 899, 866, 822.
     assert distances[SEEN] < 0.94 * distances[1_024]

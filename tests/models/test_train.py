@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from models import checkpoint, train
 from tests.models.pictures import write_folder
@@ -102,4 +103,5 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     one, two = (checkpoint.load(tmp_path / name / "checkpoint.safetensors").weights for name in ("one", "two"))
     for name, value in one.items():
-        assert (value - two[name]).abs().max() < 1e-4, name
+        # What is stored in float16 may lie on the other side of a rounding.
+        assert (value - two[name]).abs().max() < (2e-3 if value.dtype == torch.float16 else 1e-4), name

@@ -70,7 +70,7 @@ def test_what_is_imported_is_promoted_and_rolled_back_and_exported(
 def test_an_export_that_fails_leaves_no_file(address: str, tmp_path: Path) -> None:
     refused = run(address, "export", "clothing", "--format", "onnx", "-o", tmp_path / "out.onnx")
     assert refused.exit_code == 1
-    assert "There is no ONNX graph of this version yet" in refused.stderr
+    assert "has no ONNX graph; `python -m models.export FILE` makes one" in refused.stderr
     nowhere = run(address, "export", "clothing", "-o", tmp_path / "no" / "out.safetensors")
     assert nowhere.exit_code == 1
     assert "cannot be written" in nowhere.stderr
