@@ -4,7 +4,6 @@ Counted in memory and added to Redis each second: a hit costs no round trip. Wha
 lost; numbers of use are worth no more than that.
 """
 
-import asyncio
 import contextvars
 import time
 from collections import Counter
@@ -13,9 +12,9 @@ from dataclasses import dataclass
 import redis.asyncio
 import redis.exceptions
 
-from app.background import Background
 from app.contract.errors import BudgetSpent
 from app.contract.messages import PREFIX
+from app.rounds import Rounds
 
 FLUSH_SECONDS = 1.0
 KEPT_DAYS = 35
@@ -46,16 +45,15 @@ class Usage:
         self._client, self.budget = client, budget
         self._new: Counter[tuple[str, str, str]] = Counter()
         self._drawn: dict[tuple[str, str], int] = {}  # of all processes together, as Redis said last
-        self._task: Background | None = None
+        self._rounds = Rounds("usage", self.flush, pause_seconds=FLUSH_SECONDS)
 
     def start(self) -> None:
         """Add to Redis from now on."""
-        self._task = Background(self._run())
+        self._rounds.start()
 
     async def stop(self) -> None:
         """Add what is left."""
-        if self._task is not None:
-            await self._task.stop()
+        await self._rounds.stop()
         await self.flush()
 
     def check(self) -> None:
@@ -102,11 +100,6 @@ class Usage:
         for (key, day, name), total in zip(new, totals, strict=False):
             if name == "drawn":
                 self._drawn[key, day] = int(total)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            await self.flush()
 
 
 def _place(key: str, day: str) -> str:

@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,14 +18,6 @@ from app.jobs.retention import Retention
 from app.main import create_app
 from tests.app import serving
 from tests.app.contract.test_registry import checkpoint
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    database.migrate()
-    yield database
-    database.close()
 
 
 def ended_run(database: Database, store: Store, *, days_ago: float) -> tuple[str, str]:

@@ -55,14 +55,6 @@ def receiver() -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    database.migrate()
-    yield database
-    database.close()
-
-
 def run(database: Database, url: str) -> jobs.Job:
     """A training that has come to its end, whose events are to be told to `url`."""
     with database.session() as session:
