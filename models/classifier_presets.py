@@ -41,7 +41,7 @@ _CIFAR = ClassifierConfig(
     network=NetworkConfig(widths=(32, 96, 256, 256), blocks=(1, 1, 1, 1), size=32, channels=3),
     augment=AugmentConfig(flip=True, alternate=True, translate=4, cutout=8),
     whiten=True,
-    images=1_900_000,
+    images=1_100_000,
     batch=256,
     filter_rate=0.03,
     label_smoothing=0.2,

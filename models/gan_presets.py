@@ -109,6 +109,18 @@ _FACES = GanConfig(
     penalty_every=16,
 )
 
+# Begun with the state of a run of faces-64: `--initial RUN/resume.safetensors`.
+_LARGER_FACES = replace(
+    _FACES,
+    name="faces-128",
+    generator=replace(_FACES.generator, widths=(*_FACES.generator.widths, 16)),
+    discriminator_widths=(*_FACES.discriminator_widths, 16),
+    start_size=0,
+    images=100_000,
+    feature_pixels=128,
+    ema_ramp=1.0,  # what it begins with is an average already
+)
+
 _CLOTHING = GanConfig(
     name="clothing-gan",
     data="fashion-mnist",
@@ -127,6 +139,7 @@ PRESETS: dict[str, GanConfig] = {
     config.name: config
     for config in (
         _FACES,
+        _LARGER_FACES,
         _CLOTHING,
         # The same loop with a network that learns within minutes, to see it work.
         replace(

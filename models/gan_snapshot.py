@@ -1,5 +1,6 @@
 """What a generator's run leaves behind: the state that resumes it, and the checkpoint that is served."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from models.gan import Generator
 from models.gan_presets import GanConfig
 from models.gan_run import GanRun
 from models.progress import Snapshot
-from models.resume import as_json, flatten, load_state, module_tensors, restore_module, save_state, unflatten
+from models.resume import as_json, flatten, load_state, module_in, module_tensors, restore_module, save_state, unflatten
 
 STATE_FILE = "resume.safetensors"
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -43,14 +44,18 @@ def write(run: GanRun) -> Snapshot:
 
 
 def begin_with(run: GanRun, path: Path) -> None:
-    """Give the generator, and its average, the weights of a served checkpoint. Raises `ValueError` if it is of another
-    network. The judges begin anew: nobody keeps theirs."""
-    loaded = checkpoint.load(path)
-    if loaded.header.kind != "generator" or loaded.header.network != as_json(run.config.generator.to_dict()):
+    """Give a run that has not begun the weights in `path`, a served checkpoint or the resume state of another run.
+
+    A checkpoint holds the generator alone. A state holds its judges, too; new ones would undo what it has learnt before
+    they have learnt as much. Either may be of a generator with fewer stages, if those that the run has more are among
+    `GeneratorConfig.grown`: they add nothing at first, and the run goes on where the smaller one was. Raises
+    `ValueError` if the weights are of another network.
+    """
+    weights, shape = _weights_in(path)
+    if not _grows(shape, _shape(run.config)):
         raise ValueError("The checkpoint to begin with holds another network than the one that is to be trained.")
-    weights = {name: value for name, value in loaded.weights.items() if not name.startswith(checkpoint.DIRECTION)}
-    for network in (run.generator, run.average):
-        network.load_state_dict(weights)
+    for name, network in _networks(run).items():
+        network.load_state_dict(weights.get(name, {}), strict=False)  # what is new keeps the weights of the seed
 
 
 def restore(run: GanRun) -> None:
@@ -112,6 +117,33 @@ def _header(run: GanRun) -> dict[str, Any]:
             "credit": config.credit,
         },
     }
+
+
+def _weights_in(path: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """The weights in a checkpoint or a state, network by network, and the shape of these networks."""
+    try:
+        loaded = checkpoint.load(path)
+    except checkpoint.NotACheckpoint:
+        tensors, meta = load_state(path)
+        trained = ("generator", "average", "pixels", "features")
+        return {name: module_in(name, tensors) for name in trained}, meta.get("networks", {"generator": {}})
+    weights = {name: value for name, value in loaded.weights.items() if not name.startswith(checkpoint.DIRECTION)}
+    return {"generator": weights, "average": weights}, {"generator": loaded.header.network}
+
+
+def _grows(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether networks of the shape `held` become those of the shape `wanted` by growing, or are those."""
+    smaller, larger = dict(held["generator"]), dict(wanted["generator"])
+    few, many = smaller.pop("widths", []), larger.pop("widths")
+    smaller.pop("grown", None)
+    lacking, silent = len(many) - len(few), larger.pop("grown")
+    judges = held.get("pixels", [])
+    return (
+        smaller == larger
+        and 0 <= lacking <= silent
+        and many[: len(few)] == few
+        and wanted["pixels"][: len(judges)] == judges
+    )
 
 
 def _shape(config: GanConfig) -> dict[str, Any]:

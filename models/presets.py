@@ -29,6 +29,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "pictures-medium": "Your own colour pictures at 64 pixels, a medium network.",
     "pictures-large": "Your own colour pictures at 64 pixels, a large network.",
     "faces-64": "Human faces at 64 pixels, the bundled generator.",
+    "faces-128": "The same at 128 pixels, grown from a run of faces-64.",
     "clothing-gan": "Clothing of a chosen kind, grey, 28 pixels (Fashion-MNIST), the bundled conditional generator.",
     "clothing-gan-tiny": "The same with a small network, to see it learn within minutes.",
     "pictures-gan": "Your own colour pictures at 64 pixels, a generator without classes.",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -35,7 +35,11 @@ def save_state(path: Path, tensors: Mapping[str, Tensor], meta: Mapping[str, Any
 
 def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors (on the CPU) and the meta document of `path`. Raises `ValueError` if it is no resume state."""
-    with safe_open(path, framework="pt") as file:
+    try:
+        opened = safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise ValueError(f"{Path(path).name} is not a resume state: {error}.") from error
+    with opened as file:
         meta = (file.metadata() or {}).get(_META)
         if meta is None:
             raise ValueError(f"{Path(path).name} is not a resume state.")
@@ -79,8 +83,13 @@ def module_tensors(name: str, module: torch.nn.Module) -> dict[str, Tensor]:
 
 def restore_module(name: str, module: torch.nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Load what `module_tensors(name, module)` saved."""
+    module.load_state_dict(module_in(name, tensors))
+
+
+def module_in(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What `module_tensors(name, module)` saved, by the module's own names; empty if it was not saved."""
     start = f"{name}."
-    module.load_state_dict({key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)})
+    return {key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)}
 
 
 def as_json(value: Any) -> Any:

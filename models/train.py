@@ -68,7 +68,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     budget = parser.add_mutually_exclusive_group()
     budget.add_argument("--minutes", type=float, help="a classifier's schedule is fitted to them by ten timed steps")
     budget.add_argument("--images", type=int, help="training pictures to see in all")
-    parser.add_argument("--initial", type=Path, metavar="CHECKPOINT", help="start from the weights of this checkpoint")
+    parser.add_argument(
+        "--initial",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="start from the weights of this checkpoint; for a generator also a run's resume state, judges and all",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last snapshot under --out, if any")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the resolved settings and the cost, train nothing"

