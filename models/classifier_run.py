@@ -62,17 +62,14 @@ class ClassifierRun:
 
     def step(self) -> Tensor:
         """One optimiser step; the loss, a scalar that is not waited for."""
-        config, device = self.config, self.place.device
+        config = self.config
         # 1,000,003 is prime, so that neighbouring seeds, ranks and counts do not meet.
         generator = torch.Generator().manual_seed((config.seed * 1_000_003 + self.place.rank) * 1_000_003 + self.images)
         torch.manual_seed(generator.initial_seed())  # dropout draws from the global generator
         chosen, epochs = (part[self.place.rank :: self.place.world] for part in self.batch())
-        assert self.training.labels is not None
-        x = self.training.images[chosen].to(device, non_blocking=True).float() / 255
-        classes = config.network.classes
-        targets = F.one_hot(self.training.labels[chosen].to(device), classes).float()
+        x, targets = self.load(chosen)
         x, targets = augment(x, targets, config.augment, generator=generator, turn=turns(chosen, epochs))
-        targets = targets * (1 - config.label_smoothing) + config.label_smoothing / classes
+        targets = targets * (1 - config.label_smoothing) + config.label_smoothing / targets.shape[1]
         share = height(config, self.images)
         for group in self.optimizer.param_groups:
             group["lr"] = config.learning_rate * share
@@ -99,6 +96,14 @@ class ClassifierRun:
         epochs = at // count
         chosen = [self._epoch(int(epoch))[at[epochs == epoch] % count] for epoch in epochs.unique()]
         return torch.cat(chosen), epochs
+
+    def load(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures by their indices, float [N, C, H, W] in [0, 1], and one-hot labels [N, classes], on the device."""
+        assert self.training.labels is not None
+        device = self.place.device
+        labels = self.training.labels[chosen].to(device)
+        x = self.training.images[chosen].to(device, non_blocking=True).float() / 255
+        return x, F.one_hot(labels, self.config.network.classes).float()
 
     def _epoch(self, epoch: int) -> Tensor:
         if self.order[0] != epoch:

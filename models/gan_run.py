@@ -175,6 +175,13 @@ class GanRun:
             for group in optimiser.param_groups:
                 group["lr"] = rate * heat
             optimiser.step()
+        self.follow()
+
+    @torch.no_grad()
+    def follow(self) -> None:
+        """average <- average + (1 - 2^(-batch / half-life)) (generator - average), with a shorter half-life at
+        first."""
+        config = self.config
         half_life = min(config.ema, max(config.ema_ramp * self.images, 1.0))
         share = 1 - 0.5 ** (config.batch / half_life)
         for mean, now in zip(self.average.parameters(), self.generator.parameters(), strict=True):
