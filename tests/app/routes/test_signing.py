@@ -109,6 +109,17 @@ def test_a_changed_address_is_refused(closed: TestClient, change: tuple[str, str
     assert closed.get(address).json()["code"] == "bad_signature"
 
 
+@pytest.mark.parametrize("character", ["%09", "%0A", "%0D", "%20", "%23", "%3F", "%5C"])
+def test_a_signature_is_for_every_character_of_a_seed(closed: TestClient, character: str) -> None:
+    path = f"/v1/faces/a{character}da.png?size=32"
+
+    signed = closed.get(sign(closed, path, ADMIN))
+    elsewhere = closed.get(sign(closed, "/v1/faces/ada.png?size=32", ADMIN).replace("ada", f"a{character}da"))
+
+    assert signed.content == closed.get(path, headers=ADMIN).content
+    assert elsewhere.json()["code"] == "bad_signature"
+
+
 def test_a_framed_page_shows_its_picture(closed: TestClient) -> None:
     page = closed.get(
         sign(closed, "/embed/ada?size=32", ADMIN, domain="example.org"), headers={"Origin": "https://example.org"}
