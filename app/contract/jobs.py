@@ -124,6 +124,7 @@ def queue_position(session: Session, job: Job) -> int | None:
 def ask(session: Session, job_id: str, wanted: JobState, why: str) -> Job | None:
     """Cancel, pause or resume on someone's behalf. A held job is asked to; any other is moved at once.
 
+    What is on its way already goes on as it is: to resume is for a paused job, and takes none from its worker.
     Returns None when there is no such job. Raises `ForbiddenMove` when the table says no.
     """
     row = session.get(JobRow, job_id, with_for_update=True)
@@ -132,8 +133,10 @@ def ask(session: Session, job_id: str, wanted: JobState, why: str) -> Job | None
     current = JobState(row.state)
     polite = {JobState.CANCELLED: JobState.CANCELLING, JobState.PAUSED: JobState.PAUSING}
     target = polite.get(wanted, wanted) if current.held else wanted
-    if current in {target, wanted}:
+    if current in {target, wanted} or (wanted is JobState.QUEUED and current is JobState.RUNNING):
         return Job.model_validate(row)
+    if wanted is JobState.QUEUED and current is not JobState.PAUSED:  # the table has more, for workers that are lost
+        raise ForbiddenMove(current, wanted)
     check_move(current, target)
     move(session, job_id, current, target, why)
     session.refresh(row)

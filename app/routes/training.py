@@ -148,7 +148,7 @@ async def pause(job_id: JobId, trainings: TrainingsPart, durable: DurablePart, c
     responses=errors.declared(Unauthenticated, UnknownJob, JobFinished, NotNow),
 )
 async def resume(job_id: JobId, trainings: TrainingsPart, durable: DurablePart, caller: Trainer) -> TrainingJobView:
-    """Any train worker goes on from where it was saved."""
+    """Any train worker goes on from where it was saved. One that waits or runs already stays as it is."""
     job = await trainings.steer(job_id, JobState.QUEUED, "resumed by its owner", caller)
     return await _view(job, trainings, durable)
 

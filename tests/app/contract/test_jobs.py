@@ -160,6 +160,26 @@ def test_asking_twice_changes_nothing_and_asking_too_late_is_refused(database: D
         jobs.ask(session, job.id, JobState.CANCELLED, "asked by its owner")
 
 
+def test_resuming_takes_no_job_from_its_worker(database: Database) -> None:
+    job = claimed(database)
+    with database.session() as session:
+        resumed = jobs.ask(session, job.id, JobState.QUEUED, "asked by its owner")
+        leases.renew(session, job, lease_seconds=30)
+    assert resumed is not None
+    assert (resumed.state, resumed.token, resumed.last_event) == (JobState.RUNNING, job.token, job.last_event)
+
+
+def test_a_job_that_is_about_to_stop_is_not_resumed(database: Database) -> None:
+    job = claimed(database)
+    for wanted in (JobState.PAUSED, JobState.CANCELLED):
+        with database.session() as session:
+            jobs.ask(session, job.id, wanted, "asked by its owner")
+        with pytest.raises(ForbiddenMove), database.session() as session:
+            jobs.ask(session, job.id, JobState.QUEUED, "asked by its owner")
+    with database.session() as session:
+        assert leases.renew(session, job, lease_seconds=30) is JobState.CANCELLING
+
+
 @pytest.mark.parametrize("wanted", [JobState.CANCELLED, JobState.PAUSED])
 def test_what_was_asked_of_a_job_is_done_even_when_its_worker_is_lost(database: Database, wanted: JobState) -> None:
     job = claimed(database)

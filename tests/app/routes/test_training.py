@@ -203,7 +203,9 @@ def test_pausing_cancelling_and_going_on_follow_the_table(client: TestClient, da
     assert client.post(f"{base}/pause").json()["status"] == "paused"
     assert client.post(f"{base}/resume").json()["status"] == "queued"
     claim(database, job_id)
+    assert client.post(f"{base}/resume").json()["status"] == "running"
     assert client.post(f"{base}/pause").json()["status"] == "pausing"
+    assert client.post(f"{base}/resume").json()["code"] == "not_now"
     assert client.post(f"{base}/cancel").json()["status"] == "cancelling"
     refused = client.post(f"{base}/pause")
     assert (refused.status_code, refused.json()["code"]) == (409, "not_now")
