@@ -14,9 +14,9 @@ from app import signals
 from app.access import job_bounds
 from app.access.caller import Caller
 from app.access.limits import Limits
-from app.contract import events, jobs
+from app.contract import datasets, events, jobs, training
 from app.contract.database import Database
-from app.contract.errors import BrokerUnavailable, JobFinished, NotNow, UnknownJob
+from app.contract.errors import BrokerUnavailable, Forbidden, JobFinished, NotNow, UnknownJob
 from app.contract.events import Event
 from app.contract.jobs import Job
 from app.contract.messages import EVENTS_CHANNEL, JOB_TASK
@@ -27,6 +27,8 @@ from app.interactive.publisher import Publisher
 
 POLL_SECONDS = 1.0  # a wake-up may be lost, so the table is looked at this often all the same
 KEEP_ALIVE_SECONDS = 15.0
+OF_TRAINERS = frozenset({training.KIND, training.PROBE_KIND, datasets.KIND})
+"""Kinds of jobs that keys with the scope `train` make; no other key steers them, whoever's they are."""
 
 _log = logging.getLogger(__name__)
 
@@ -127,6 +129,7 @@ class Durable:
 
         Raises:
             UnknownJob, JobFinished, NotNow: it cannot be done.
+            Forbidden: it is a job of training, and the caller's key is not for that.
         """
         job = await asyncio.to_thread(self._ask, job_id, wanted, why, caller)
         await self.wake(job)
@@ -221,7 +224,8 @@ class Durable:
             return None if made is None else jobs.get(session, made)
 
     def _ask(self, job_id: str, wanted: JobState, why: str, caller: Caller) -> Job:
-        self.get(job_id, caller)
+        if self.get(job_id, caller).kind in OF_TRAINERS and not caller.may("train"):
+            raise Forbidden(scope="train")
         with self._database.session() as session:
             try:
                 job = jobs.ask(session, job_id, wanted, why)

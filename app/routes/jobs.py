@@ -8,6 +8,7 @@ from pydantic import Field
 
 from app import errors, openapi
 from app.contract.errors import (
+    Forbidden,
     JobFinished,
     NotFound,
     Unauthenticated,
@@ -65,10 +66,13 @@ async def get_job(job_id: JobId, durable: DurablePart, outputs: OutputsPart, cal
     "/{job_id}/cancel",
     operation_id="cancelJob",
     summary="Cancel a job",
-    responses=errors.declared(Unauthenticated, UnknownJob, JobFinished),
+    responses=errors.declared(Unauthenticated, Forbidden, UnknownJob, JobFinished),
 )
 async def cancel_job(job_id: JobId, durable: DurablePart, outputs: OutputsPart, caller: Predictor) -> JobView:
-    """A waiting job ends at once; a running one is asked to, and is `cancelling` until it has."""
+    """A waiting job ends at once; a running one is asked to, and is `cancelling` until it has.
+
+    Trainings and checks of data sets are cancelled with a key for `train` alone.
+    """
     job = await durable.steer(job_id, JobState.CANCELLED, "cancelled by its owner", caller)
     return await full_view(job, durable, outputs)
 

@@ -242,6 +242,17 @@ def test_strangers_find_nothing_and_owners_their_own(route: str, house: House) -
         assert code not in missing
 
 
+@pytest.mark.parametrize("kind", [training.KIND, training.PROBE_KIND, datasets.KIND])
+def test_a_key_that_may_not_train_sees_what_trains_and_cancels_none_of_it(kind: str, house: House) -> None:
+    owner_id, owner = house.key(PREDICT, TRAIN)
+    _, friend = house.key(PREDICT, shares=owner_id)
+    with house.database.session() as session:
+        job = jobs.create(session, kind=kind, queue="none", request=REQUEST, owner=owner_id)
+    assert house.ask("GET /v1/jobs/{job_id}", friend, job_id=job.id)[0] == 200
+    assert house.ask("POST /v1/jobs/{job_id}/cancel", friend, job_id=job.id) == (403, "forbidden")
+    assert house.ask("POST /v1/jobs/{job_id}/cancel", owner, job_id=job.id)[0] == 200
+
+
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/training-jobs", "/v1/datasets", "/v1/models"])
 def test_lists_show_the_caller_its_own(path: str, house: House) -> None:
     owner_id, owner = house.key(PREDICT, TRAIN)
