@@ -83,3 +83,14 @@ def test_replies_that_could_not_be_sent_are_not_sent_with_the_next(short_dir):
         with running_redis(socket_path):
             answering.generate(batch("kept", to=to))
             assert [messages.unpack(reply)[0].batch for reply in client.lrange(to, 0, -1)] == ["kept"]
+
+
+def test_a_reply_whose_expiry_cannot_be_set_is_not_left_behind(client, redis_url):
+    to = "likeness:replies:inference-expiry"
+    client.acl_setuser("without-expire", enabled=True, nopass=True, keys="*", commands=["+@all", "-expire"])
+    try:
+        with redis.Redis.from_url(redis_url, username="without-expire", password="any") as unable:
+            inference(unable, threading.Lock()).generate(batch("ada", to=to))
+    finally:
+        client.acl_deluser("without-expire")
+    assert not client.exists(to)
