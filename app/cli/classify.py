@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from app.cli import client, failure, output, progress
 
@@ -68,12 +69,12 @@ def _classify(service: client.Client, files: list[Path], *, model: str | None, t
 
 
 def _print(results: list[dict[str, Any]]) -> None:
-    rows = []
+    rows: list[tuple[str | Text, ...]] = []
     for result in results:
         if "error" in result:
-            rows.append((result["file"], f"[red]{result['error']}[/red]", ""))
+            rows.append((result["file"], Text(result["error"], style="red"), ""))
         for position, prediction in enumerate(result.get("predictions", ())):
             rows.append(("" if position else result["file"], prediction["label"], f"{prediction['probability']:.1%}"))
         if result.get("unfamiliar"):
-            rows.append(("", "[yellow]or none of its classes[/yellow]", ""))
+            rows.append(("", Text("or none of its classes", style="yellow"), ""))
     output.table(("file", "label", "probability"), rows)

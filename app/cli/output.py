@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -16,9 +17,10 @@ def document(answer: Any) -> None:
     print(json.dumps(answer, ensure_ascii=False, indent=2))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     """Print rows of texts under the names of their columns. What is too long for the terminal is folded, never cut."""
     shown = Table(*(Column(name, overflow="fold") for name in columns), box=None, pad_edge=False)
     for row in rows:
-        shown.add_row(*row)
+        # Names of files and labels are data: left to rich, `photo[/x].png` would be read as markup.
+        shown.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     Console().print(shown)

@@ -27,7 +27,8 @@ class Bar:
 @contextmanager
 def bar(title: str, *, total: float | None, quiet: bool = False) -> Iterator[Bar]:
     """Show a bar for `total` steps while the block runs; `quiet` or a redirected terminal shows none."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    title_column = TextColumn("{task.description}", markup=False)  # some titles are in a service's words
+    columns = (title_column, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     hidden = quiet or not sys.stderr.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as progress:
         yield Bar(progress, title, total)

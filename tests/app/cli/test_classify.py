@@ -23,6 +23,20 @@ def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:
     assert CliRunner().invoke(application, ["classify", str(tmp_path / "none.png")]).exit_code == 2
 
 
+def test_names_and_errors_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    classify._print(
+        [
+            {"file": "photo[/x].png", "error": "It is no [picture]."},
+            {"file": "a[b].png", "predictions": [{"label": "[bag]", "probability": 0.5}], "unfamiliar": True},
+        ]
+    )
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["photo[/x].png", "It", "is", "no", "[picture]."],
+        ["a[b].png", "[bag]", "50.0%"],
+        ["or", "none", "of", "its", "classes"],
+    ]
+
+
 @pytest.mark.service
 def test_pictures_are_named_and_a_broken_file_fails_alone(
     service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
