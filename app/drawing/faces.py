@@ -12,6 +12,7 @@ from app.contract.errors import (
     Busy,
     DeadlineExceeded,
     LikenessError,
+    LimitReached,
     NoWorker,
     UnknownLabel,
     UnknownModel,
@@ -90,7 +91,7 @@ class Faces:
     ) -> None:
         self._inference, self._codec, self._cache, self._credentials = inference, codec, cache, credentials
         self._usage = usage
-        self._flights = SingleFlight[Made]()
+        self._flights = SingleFlight[Made](personal=_concerns_one)
 
     async def draw(
         self,
@@ -123,8 +124,8 @@ class Faces:
         async def one(drawing: Drawing) -> Made:
             key = _key("face", version, [drawing], format, size or version.size, asdict(frame), signed, quality)
 
-            async def make() -> Made:
-                answer = await self._inference.draw(version, [drawing], deadline=deadline)
+            async def make(until: float) -> Made:
+                answer = await self._inference.draw(version, [drawing], deadline=until)
                 drawn = _raster(answer.results[0])
 
                 def finish() -> Picture:
@@ -141,10 +142,10 @@ class Faces:
                     native = max(drawn.width, drawn.height)
                     return picture(data, width=framed.width, height=framed.height, native_size=native)
 
-                file = await self._codec.run(finish, deadline=deadline)
+                file = await self._codec.run(finish, deadline=until)
                 return Made(file, answer.queue_ms, answer.compute_ms, drawn=1)
 
-            return await self.once(key, make)
+            return await self._once(key, make, deadline=deadline)
 
         # Each drawing is a request of its own to the coalescer, which gathers them into batches again; so two requests
         # that share some pictures still draw each one once.
@@ -177,27 +178,37 @@ class Faces:
             LikenessError: it cannot be had.
         """
 
-        async def make() -> Made:
+        async def make(until: float) -> Made:
             distinct = list(dict.fromkeys(drawings))
-            answer = await self._inference.draw(version, distinct, deadline=deadline)
+            answer = await self._inference.draw(version, distinct, deadline=until)
             drawn = dict(zip(distinct, map(_raster, answer.results), strict=True))
-            file = await self._codec.run(lambda: finish([drawn[each] for each in drawings]), deadline=deadline)
+            file = await self._codec.run(lambda: finish([drawn[each] for each in drawings]), deadline=until)
             return Made(file, answer.queue_ms, answer.compute_ms, drawn=len(distinct))
 
-        return await self.once(_key("many", version, drawings, *shape), make)
+        return await self._once(_key("many", version, drawings, *shape), make, deadline=deadline)
 
-    async def once(self, key: str, make: Callable[[], Coroutine[Any, Any, Made]]) -> Made:
-        """The picture kept under `key`; else the one that `make` makes, for all who ask meanwhile."""
+    async def _once(self, key: str, make: Callable[[float], Coroutine[Any, Any, Made]], *, deadline: float) -> Made:
+        """The picture kept under `key`; else the one that `make` makes until a deadline, for all who ask meanwhile."""
         if (kept := await self._cache.get(key)) is not None:
             return Made(kept)
         self._usage.check()
 
         async def make_and_keep() -> Made:
-            made = await make()
+            # Not until the deadline of who begins: who joins may have more patience.
+            made = await make(self._inference.deadline())
             await self._cache.put(key, made.picture)
             return made
 
-        return await self._flights.once(key, make_and_keep)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._flights.once(key, make_and_keep)
+        except TimeoutError:
+            raise DeadlineExceeded() from None
+
+
+def _concerns_one(failure: Exception) -> bool:
+    """Whether a drawing failed for its first asker alone: its allowance, its share of the queue, or its time is up."""
+    return isinstance(failure, LimitReached | DeadlineExceeded) or type(failure) is Busy
 
 
 def _raster(drawn: Drawn) -> Raster:

@@ -15,29 +15,41 @@ class _Flight(Generic[T]):
 
 
 class SingleFlight(Generic[T]):
-    """Makes each thing once at a time. What failed is not remembered: the next who asks tries again."""
+    """Makes each thing once at a time. What failed is not remembered: the next who asks tries again.
 
-    def __init__(self) -> None:
+    Args:
+        personal: tells whether a failure concerns the one who began the work and nobody else, as a used-up allowance
+            does.
+    """
+
+    def __init__(self, personal: Callable[[Exception], bool]) -> None:
+        self._personal = personal
         self._flights: dict[Hashable, _Flight[T]] = {}
 
     async def once(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """The result of `make()`, or of the call for the same key that is under way.
 
-        When all who wait have gone, the work is cancelled.
+        When all who wait have gone, the work is cancelled. Who joined work that ended by a personal failure of another
+        tries again, with a `make` of its own.
         """
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = self._flights[key] = _Flight(asyncio.create_task(make()))
-        flight.waiting += 1
-        try:
-            # The shield lets one who waits go away without taking the work from the others.
-            return await asyncio.shield(flight.task)
-        finally:
-            flight.waiting -= 1
-            if not flight.waiting:
-                flight.task.cancel()
-            if flight.task.done() or not flight.waiting:
-                self._land(key, flight)
+        while True:
+            flight = self._flights.get(key)
+            began = flight is None
+            if flight is None:
+                flight = self._flights[key] = _Flight(asyncio.create_task(make()))
+            flight.waiting += 1
+            try:
+                # The shield lets one who waits go away without taking the work from the others.
+                return await asyncio.shield(flight.task)
+            except Exception as failure:
+                if began or not self._personal(failure):
+                    raise
+            finally:
+                flight.waiting -= 1
+                if not flight.waiting:
+                    flight.task.cancel()
+                if flight.task.done() or not flight.waiting:
+                    self._land(key, flight)
 
     def _land(self, key: Hashable, flight: _Flight[T]) -> None:
         # A flight that was given up may have been followed by another one under the same key.

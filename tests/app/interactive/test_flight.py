@@ -7,8 +7,12 @@ from app.interactive.flight import SingleFlight
 pytestmark = pytest.mark.anyio
 
 
+def personal(failure: Exception) -> bool:
+    return isinstance(failure, PermissionError)
+
+
 async def test_what_is_being_made_is_made_once() -> None:
-    flights, made = SingleFlight[int](), []
+    flights, made = SingleFlight[int](personal), []
 
     async def make() -> int:
         await asyncio.sleep(0)
@@ -20,7 +24,7 @@ async def test_what_is_being_made_is_made_once() -> None:
 
 
 async def test_a_failure_is_shared_and_not_remembered() -> None:
-    flights = SingleFlight[int]()
+    flights = SingleFlight[int](personal)
 
     async def fail() -> int:
         await asyncio.sleep(0)
@@ -34,8 +38,33 @@ async def test_a_failure_is_shared_and_not_remembered() -> None:
     assert await flights.once("key", make) == 1
 
 
+async def test_a_failure_of_the_one_who_began_is_not_shared() -> None:
+    flights, begun = SingleFlight[int](personal), []
+
+    async def refused() -> int:
+        begun.append("refused")
+        await asyncio.sleep(0)
+        raise PermissionError
+
+    async def make() -> int:
+        begun.append("made")
+        await asyncio.sleep(0)
+        return 1
+
+    makers = (refused, refused, make, make)
+    results = await asyncio.gather(*(flights.once("key", each) for each in makers), return_exceptions=True)
+    assert [result if isinstance(result, int) else type(result) for result in results] == [
+        PermissionError,
+        PermissionError,
+        1,
+        1,
+    ]
+    assert begun == ["refused", "refused", "made"]
+    assert flights._flights == {}
+
+
 async def test_one_who_leaves_does_not_take_the_work_from_the_others() -> None:
-    flights, go = SingleFlight[int](), asyncio.Event()
+    flights, go = SingleFlight[int](personal), asyncio.Event()
 
     async def make() -> int:
         await go.wait()
@@ -50,7 +79,7 @@ async def test_one_who_leaves_does_not_take_the_work_from_the_others() -> None:
 
 
 async def test_when_all_have_left_the_work_ends() -> None:
-    flights, ended = SingleFlight[int](), asyncio.Event()
+    flights, ended = SingleFlight[int](personal), asyncio.Event()
 
     async def make() -> int:
         try:
