@@ -14,15 +14,16 @@ import argparse
 import json
 import platform
 import signal
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.dcgan import BATCH, Dcgan
+from benchmarks.operations import Operations
 from models import checkpoint, data, devices, distances, features, presets, sheet
 from models.gan_presets import GanConfig
 from models.gan_run import GanRun
@@ -135,11 +136,11 @@ def ours_per_picture(config: GanConfig, real: data.Pictures) -> float:
     return (with_penalty + (config.penalty_every - 1) * without) / config.penalty_every / config.batch
 
 
-def operations(step: Any) -> int:
+def operations(step: Callable[[], object]) -> int:
     """Floating-point operations of convolutions and matrices in a call, a multiply-add counted as two."""
-    with FlopCounterMode(display=False) as counter:
+    with Operations() as counted:
         step()
-    return counter.get_total_flops()
+    return counted.total
 
 
 def line(name: str, figures: dict[str, Any]) -> str:

@@ -24,14 +24,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
+from benchmarks.operations import Operations
 from models import classifier_augment, data, devices, gan_snapshot, losses
 from models.augment import augment, mirror
 from models.classifier_presets import PRESETS as CLASSIFIERS
@@ -222,21 +220,6 @@ def passed(metrics: Path) -> str:
         if event.get("validation_accuracy", 0.0) >= TARGET:
             return f"{event['validation_accuracy']:.4f} after {event['images']} pictures, {seconds:.0f} s of training"
     return f"{TARGET} was not reached"
-
-
-class Operations(TorchDispatchMode):
-    """Counts the operations of matrix products and convolutions while the block runs.
-
-    PyTorch's own `FlopCounterMode` counts by module as well, with hooks that `torch.autograd.grad` does not allow.
-    """
-
-    total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if (count := flop_registry.get(func.overloadpacket)) is not None:
-            self.total += count(*args, **(kwargs or {}), out_val=result)
-        return result
 
 
 _PLACE = devices.Place(torch.device("cpu"))

@@ -1,8 +1,9 @@
 """One classifier from several snapshots of a run: `python -m models.average CHECKPOINT... --data DIR --out FILE`.
 
 The mean of weights that lie in one valley of the loss is often better than each of them, and costs nothing to serve
-(Izmailov et al. 2018; Wortsman et al. 2022). The result is calibrated anew on the validation part that the run held
-out, and its header names the snapshots.
+(Izmailov et al. 2018; Wortsman et al. 2022). Its batch normalisation sees other activations than any of them did and is
+measured anew, on training pictures; it is calibrated anew on the validation part that the run held out, and its header
+names the snapshots.
 """
 
 import argparse
@@ -13,17 +14,21 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models import calibrated, checkpoint, classifier, data, metrics
 from models.own_data import part
+
+MEASURED = 10_000  # training pictures behind the statistics of batch normalisation
+BATCH = 200
 
 
 def average(paths: Sequence[Path], folder: Path, *, out: Path) -> metrics.Report:
     """Write the mean of the checkpoints at `paths` to `out`; its figures on the validation part.
 
     The last checkpoint gives the header, its training settings tell which pictures were held out. Raises `ValueError`
-    if the networks differ or are no classifiers.
+    if the networks differ or are no classifiers, or if the pictures are not those of the run, of which another part
+    would be held out.
     """
     loaded = [checkpoint.load(path) for path in paths]
     header = loaded[-1].header
@@ -32,8 +37,11 @@ def average(paths: Sequence[Path], folder: Path, *, out: Path) -> metrics.Report
     network = classifier.build(header.network)
     network.load_state_dict({name: _mean([entry.weights[name] for entry in loaded]) for name in network.state_dict()})
     pictures = part(header, folder, "train")
+    if pictures.digest != header.provenance.get("digest"):
+        raise ValueError("These are not the pictures that the run was trained on; which it held out cannot be told.")
     training, validation = data.holdout(pictures, fraction=header.training["validation"], seed=header.training["seed"])
     assert validation.labels is not None
+    measure_statistics(network, training.images[training.spread(MEASURED)])
     served, logits = calibrated.fit(network, training, validation)
     found = metrics.report(logits, validation.labels)
     figures = {"count": found.count, "accuracy": found.accuracy, "nll": found.nll, "ece": found.ece}
@@ -45,6 +53,22 @@ def average(paths: Sequence[Path], folder: Path, *, out: Path) -> metrics.Report
     }
     checkpoint.save(out, kind="classifier", network=header.network, weights=served.tensors(), header=told)
     return found
+
+
+@torch.no_grad()
+def measure_statistics(network: nn.Module, pictures: Tensor) -> None:
+    """Set the running means and variances of batch normalisation to those of uint8 pictures [N, C, H, W]."""
+    layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # every batch counts alike
+        layer.train()
+    for batch in pictures.split(BATCH):
+        network(batch.float() / 255)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+        layer.eval()
 
 
 def main(arguments: list[str] | None = None) -> int:

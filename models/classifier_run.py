@@ -25,6 +25,7 @@ from models.classifier_augment import augment, turns
 from models.classifier_config import ClassifierConfig
 from models.muon import Muon
 from models.progress import Progress
+from models.streams import stream
 from models.whitening import PICTURES, whiten
 
 
@@ -63,8 +64,7 @@ class ClassifierRun:
     def step(self) -> Tensor:
         """One optimiser step; the loss, a scalar that is not waited for."""
         config = self.config
-        # 1,000,003 is prime, so that neighbouring seeds, ranks and counts do not meet.
-        generator = torch.Generator().manual_seed((config.seed * 1_000_003 + self.place.rank) * 1_000_003 + self.images)
+        generator = stream(config.seed, self.place.rank, self.images)
         torch.manual_seed(generator.initial_seed())  # dropout draws from the global generator
         chosen, epochs = (part[self.place.rank :: self.place.world] for part in self.batch())
         x, targets = self.load(chosen)
@@ -107,8 +107,7 @@ class ClassifierRun:
 
     def _epoch(self, epoch: int) -> Tensor:
         if self.order[0] != epoch:
-            shuffle = torch.Generator().manual_seed(self.config.seed * 1_000_003 + epoch)
-            self.order = (epoch, torch.randperm(len(self.training), generator=shuffle))
+            self.order = (epoch, torch.randperm(len(self.training), generator=stream(self.config.seed, epoch)))
         return self.order[1]
 
     @torch.no_grad()

@@ -48,6 +48,12 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.images)
 
+    def spread(self, count: int) -> Tensor:
+        """Indices, int64 [count at most], in even distances: pictures lie in the order of their classes or sources, and
+        the first ones stand for one of them."""
+        count = min(count, len(self))
+        return torch.arange(count) * len(self) // max(count, 1)
+
     def part(self, indices: Tensor) -> "Pictures":
         """The pictures at `indices` (int64 [M]), in that order."""
         return Pictures(
@@ -167,7 +173,7 @@ def _split(files: Sequence[_File], *, path: Path) -> dict[Split, dict[str, _File
             side, _, inside = file.name.partition("/")
             parts["train" if side == "train" else "test"][inside] = file
         return parts
-    table = path.with_suffix(".csv")
+    table = _table(path)
     if path.is_file() and table.exists():
         with open(table, newline="", encoding="utf-8") as rows:
             sides = {row["name"]: row["split"] for row in csv.DictReader(rows)}
@@ -206,8 +212,17 @@ def _zip_files(archive: zipfile.ZipFile) -> list[_File]:
 
 
 def _zip_digest(path: Path) -> str:
+    """Of the archive, and of the table beside it if there is one, which says what belongs to which split."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        total = hashlib.file_digest(file, "sha256")
+    table = _table(path)
+    if table.exists():
+        total.update(table.read_bytes())
+    return total.hexdigest()
+
+
+def _table(path: Path) -> Path:
+    return path.with_suffix(".csv")
 
 
 def _folder_files(folder: Path) -> list[_File]:

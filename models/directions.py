@@ -105,6 +105,8 @@ def find(
     styles = generator.mapping(z)
     drawn = to_levels(torch.cat([generator.synthesis(part) for part in styles.split(64)]))
     scores = {name: measure(drawn) for name, measure in MEASURED.items()}
+    if generator.config.channels == 1:
+        del scores["warmth"]  # a balance of colours
     if table is not None and columns:
         scores |= _like(drawn, table, columns, size=generator.config.size, cache=cache)
     found = {f"principal-{index + 1}": direction for index, direction in enumerate(principal(generator, count))}
@@ -133,7 +135,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
 
-    loaded = checkpoint.load(options.checkpoint)
+    try:
+        loaded = checkpoint.load(options.checkpoint)
+    except (checkpoint.NotACheckpoint, FileNotFoundError) as error:
+        parser.error(str(error))
+    if loaded.header.kind != "generator":
+        parser.error(f"{options.checkpoint.name} is a {loaded.header.kind}, which has no styles.")
     columns = dict(text.split("=", 1) for text in options.column)
     generator = checkpoint.build(loaded)
     assert isinstance(generator, Generator)

@@ -79,9 +79,8 @@ def report(generated: Tensor, real: Tensor, held_out: Tensor, *, network: str = 
 
 def distances(pictures: Tensor, real: Tensor) -> Distances:
     """All figures of features `pictures` [N, D] against `real` [M, D]."""
-    precision, density, _ = _inside(real, pictures)
+    precision, density, coverage = _inside(real, pictures)
     recall, _, _ = _inside(pictures, real)
-    _, _, coverage = _inside(real, pictures)
     return Distances(
         frechet=frechet(pictures, real),
         kernel=kernel(pictures, real),

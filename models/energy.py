@@ -43,15 +43,16 @@ class EnergyDistance(nn.Module):
         self.register_buffer("fake", torch.zeros(REMEMBERED, sum(LENGTHS)))
 
     @torch.no_grad()
-    def match(self, described: Tensor) -> None:
+    def match(self, described: Tensor, *, anew: bool = False) -> None:
         """Take real pictures, described [M, sum(LENGTHS)], as the ones to match; their deviations are the units.
 
-        Until it remembers generated pictures it takes these for them, so that pull and push nearly cancel.
+        Until it remembers generated pictures it takes these for them, so that pull and push nearly cancel. `anew`
+        forgets those that it remembers, which are in the units of pictures of another size.
         """
         self.mean = described.mean(0, keepdim=True)
         self.scale = described.std(0, keepdim=True).clamp_min(1e-3).reciprocal()
         self.real = self._standardised(described)
-        if not self.fake.any():
+        if anew or not self.fake.any():
             self.fake = self.real[torch.arange(REMEMBERED) % len(self.real)]
 
     def forward(self, described: Tensor) -> Tensor:

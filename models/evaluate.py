@@ -64,7 +64,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--mistakes", type=Path, metavar="PNG", help="classifiers: write the most confident mistakes")
     parser.add_argument("--strangers", type=Path, metavar="DATA", help="classifiers: pictures that belong to no class")
     parser.add_argument("--count", type=int, help="generators: pictures to draw")
-    parser.add_argument("--network", help="generators: the network whose space it is, efficientnet-lite0 or -lite1")
+    parser.add_argument(
+        "--network",
+        choices=("efficientnet-lite0", "efficientnet-lite1"),
+        help="generators: the network whose space it is",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser.parse_args(arguments)
 

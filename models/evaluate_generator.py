@@ -39,13 +39,14 @@ def evaluate(
     the decoded pictures.
     """
     header = loaded.header
-    real, held_out = (part(header, folder, split, cache=cache).images for split in _SPLITS)
-    count = min(count or DRAWN, len(held_out))
+    real, test = (part(header, folder, split, cache=cache) for split in _SPLITS)
+    chosen = test.spread(count or DRAWN)
+    count = len(chosen)
     generator = checkpoint.build(loaded)
     assert isinstance(generator, Generator)
 
     trunk = load_trunk(network)
-    known, held_out = distances.embed(real, trunk), distances.embed(held_out[:count], trunk)
+    known, held_out = distances.embed(real.images, trunk), distances.embed(test.images[chosen], trunk)
     drawn = distances.embed_drawn(_draw(generator), trunk, count=max(count, wide))
     found = asdict(distances.report(drawn[:count], known, held_out, network=network))
     if truncation is not None:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from models.data import Pictures
 from models.levels import from_levels
+from models.streams import stream
 
 
 class Batches:
@@ -22,11 +23,6 @@ class Batches:
         parts = [self._epoch(int(epoch))[at[epochs == epoch] % len(self.pictures)] for epoch in epochs.unique()]
         return torch.cat(parts)
 
-    def spread(self, count: int) -> Tensor:
-        """As many pictures, int64 [count at most], in even distances: they come from all sources of the data."""
-        count = min(count, len(self.pictures))
-        return torch.arange(count) * len(self.pictures) // count
-
     def real(self, indices: Tensor, *, size: int) -> Tensor:
         """Pictures as float [N, C, size, size] in [-1, 1] on the device."""
         real = from_levels(self.pictures.images[indices].to(self._device))
@@ -39,6 +35,5 @@ class Batches:
 
     def _epoch(self, epoch: int) -> Tensor:
         if self._order[0] != epoch:
-            shuffle = torch.Generator().manual_seed(self._seed * 1_000_003 + epoch)
-            self._order = (epoch, torch.randperm(len(self.pictures), generator=shuffle))
+            self._order = (epoch, torch.randperm(len(self.pictures), generator=stream(self._seed, epoch)))
         return self._order[1]

@@ -72,6 +72,19 @@ class GanConfig:
     def channels(self) -> int:
         return self.generator.channels
 
+    def check(self) -> None:
+        """Raise `ValueError` where settings that are each in range do not go together."""
+        stages = len(self.generator.widths)
+        if len(self.discriminator_widths) != stages:
+            raise ValueError(
+                f"discriminator_widths has {len(self.discriminator_widths)} resolutions and generator.widths {stages}."
+            )
+        if self.start_size:
+            self.generator.stages_up_to(self.start_size)
+        if self.batch % 2:
+            # The judges compare pictures within a batch, in groups of two at least.
+            raise ValueError(f"batch is an even number, not {self.batch}.")
+
     def heat_at(self, images: int) -> float:
         """What both learning rates are multiplied by after `images` pictures: 1, and at last `COOLEST`."""
         left = max(self.images - images, 0) / self.images

@@ -28,6 +28,7 @@ from models.health import Health
 from models.levels import to_levels
 from models.progress import Sample
 from models.selection import select
+from models.streams import stream
 
 STANDARDISED = (
     512  # real pictures that set the scale of the frozen features, and that the health of a run is held against
@@ -39,6 +40,9 @@ class GanRun:
     """The networks, optimisers and pictures of one run on one process."""
 
     def __init__(self, config: GanConfig, pictures: Pictures, *, out: Path, place: devices.Place) -> None:
+        config.check()
+        if config.batch % (2 * place.world):
+            raise ValueError(f"A batch of {config.batch} has no even number of pictures for {place.world} processes.")
         if config.generator.classes != (len(pictures.classes) if config.generator.classes else 0):
             raise ValueError(
                 f"The generator draws {config.generator.classes} classes and the pictures have {len(pictures.classes)}."
@@ -55,8 +59,9 @@ class GanRun:
         self.generator_steps = torch.optim.Adam(self.generator.parameters(), lr=config.learning_rate, betas=betas)
         self.judge_steps = torch.optim.Adam(self.judges, lr=config.judge_learning_rate, betas=betas)
         self.images, self.seconds = 0, 0.0
+        self.slowed = 1.0  # what both learning rates are multiplied by since the run went back to a snapshot
         self.batches = Batches(self.pictures, seed=config.seed, device=place.device)
-        few = self.batches.real(torch.arange(min(STANDARDISED, len(self.pictures))), size=config.size)
+        few = self.batches.real(self.pictures.spread(STANDARDISED), size=config.size)
         self.health = Health(few)
         self.features.standardise(self.trunk(as_seen(few, config.feature_pixels)))
         self._matched = 0  # the side of the pictures that the energy distance matches
@@ -64,8 +69,7 @@ class GanRun:
     def step(self) -> dict[str, float]:
         """One update of every network on `config.batch` pictures; the losses and margins."""
         config, place = self.config, self.place
-        # 1,000,003 is prime, so that neighbouring seeds, ranks and counts do not meet.
-        generator = torch.Generator().manual_seed((config.seed * 1_000_003 + place.rank) * 1_000_003 + self.images)
+        generator = stream(config.seed, place.rank, self.images)
         size = config.size_at(self.images)
         chosen = self.batches.indices(self.images, config.batch)[place.rank :: place.world]
         labels = self.batches.labels(chosen) if config.generator.classes else None
@@ -121,6 +125,10 @@ class GanRun:
         self.images += config.batch
         return {name: float(value.detach()) for name, value in values.items()}
 
+    def sound(self) -> bool:
+        """Whether every weight is a number."""
+        return all(bool(p.isfinite().all()) for p in (*self.generator.parameters(), *self.judges))
+
     @torch.no_grad()
     def draw(self, count: int) -> Tensor:
         """Pictures of the seeds 0 .. count - 1 by the averaged generator, uint8 [count, H, W, C] on the CPU."""
@@ -144,12 +152,13 @@ class GanRun:
         if self._matched == size:
             return
         described = []
-        for chosen in self.batches.spread(KNOWN).split(DRAWN_AT_ONCE):
+        for chosen in self.pictures.spread(KNOWN).split(DRAWN_AT_ONCE):
             real = self.batches.real(chosen, size=size)
             if self.config.mirror:
                 real[::2] = real[::2].flip(3)
             described.append(describe(real, self.trunk, side=self.config.energy_pixels))
-        energy.match(torch.cat(described))
+        has_grown = self.images > 0 and self.config.size_at(self.images - self.config.batch) != size
+        energy.match(torch.cat(described), anew=has_grown)
         self._matched = size
 
     def _penalise(self, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
@@ -167,7 +176,7 @@ class GanRun:
     def _update(self) -> None:
         config = self.config
         self.place.average_gradients([*self.generator.parameters(), *self.judges])
-        heat = config.heat_at(self.images)
+        heat = config.heat_at(self.images) * self.slowed
         for optimiser, rate in (
             (self.generator_steps, config.learning_rate),
             (self.judge_steps, config.judge_learning_rate),

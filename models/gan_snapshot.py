@@ -20,13 +20,17 @@ CHECKPOINT_FILE = "checkpoint.safetensors"
 AVERAGED_LATENTS = 4096  # behind the mean style of a class
 
 
+MOST_ROLL_BACKS = 3  # of one run: what halved rates do not help needs another remedy
+
+
 def write(run: GanRun) -> Snapshot:
     """Write both files into the run's folder; under torchrun only the first process does."""
     state, served = run.out / STATE_FILE, run.out / CHECKPOINT_FILE
     if run.place.leads:
         measure_average_style(run.average)
         tensors: dict[str, Tensor] = {}
-        meta: dict[str, Any] = {"images": run.images, "seconds": run.seconds, "networks": _shape(run.config)}
+        meta: dict[str, Any] = {"images": run.images, "seconds": run.seconds, "slowed": run.slowed}
+        meta["networks"] = _shape(run.config)
         for name, network in _networks(run).items():
             tensors |= module_tensors(name, network)
         for name, optimiser in _optimisers(run).items():
@@ -70,13 +74,26 @@ def restore(run: GanRun) -> None:
     tensors, meta = load_state(path)
     if meta["networks"] != _shape(run.config):
         raise ValueError(f"The run in {run.out.name} has other networks; use another folder.")
-    run.images, run.seconds = meta["images"], meta["seconds"]
+    run.images, run.seconds, run.slowed = meta["images"], meta["seconds"], meta.get("slowed", 1.0)
     for name, network in _networks(run).items():
         # A run may go on with an energy distance that it began without.
         if name != "energy" or "energy.fake" in tensors:
             restore_module(name, network, tensors)
     for name, optimiser in _optimisers(run).items():
         optimiser.load_state_dict(unflatten(tensors, meta[name]))
+
+
+def roll_back(run: GanRun) -> None:
+    """Go back to the last snapshot, whose losses and weights were numbers, and halve the learning rates from there on.
+
+    Raises `FloatingPointError` if there is none, or if that has not helped.
+    """
+    slowed = run.slowed / 2
+    if not (run.out / STATE_FILE).exists() or slowed < 0.5**MOST_ROLL_BACKS:
+        raise FloatingPointError(f"The losses are no numbers after {run.images} pictures; lower the learning rate.")
+    spent = run.seconds
+    restore(run)
+    run.slowed, run.seconds = slowed, spent
 
 
 @torch.no_grad()

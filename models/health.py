@@ -61,11 +61,6 @@ class Health:
 
     def check(self, images: int, means: Mapping[str, float], samples: Tensor) -> Iterator[Finding]:
         """Findings from mean losses since the last report and uint8 samples [N, H, W, C]."""
-        wrong = [name for name, value in means.items() if not math.isfinite(value)]
-        if wrong:
-            told = f"{', '.join(wrong)} is not a number. Resume with a lower learning_rate."
-            yield Finding(images=images, code="not_finite", value=float(len(wrong)), threshold=0.0, suggestion=told)
-            return
         if images < QUIET_UNTIL:
             return
         figures = {**means, "variety": variety(from_levels(samples.permute(0, 3, 1, 2))) / self.real_variety}
@@ -75,6 +70,14 @@ class Health:
                 continue
             passed = limit.least if value < limit.least else limit.most
             yield Finding(images=images, code=limit.code, value=value, threshold=passed, suggestion=limit.suggestion)
+
+
+def not_finite(images: int, values: Mapping[str, float]) -> Finding:
+    """That a step came to a loss, or left a weight, that is no number; `values` are its losses."""
+    wrong = [name for name, value in values.items() if not math.isfinite(value)]
+    told = f"{', '.join(wrong) or 'a weight'} is not a number. The run goes back to its last snapshot and on from there"
+    told += " with half the learning rates. Begin with a lower learning_rate."
+    return Finding(images=images, code="not_finite", value=float(len(wrong)), threshold=0.0, suggestion=told)
 
 
 def variety(pictures: Tensor) -> float:

@@ -42,7 +42,10 @@ def configure(name: str, changes: Mapping[str, Any] | None = None) -> Config:
     """The configuration called `name` with `changes` by dotted names. Raises `ValueError` saying what is wrong."""
     if name not in PRESETS:
         raise ValueError(f"There is no preset {name!r}; known are {', '.join(sorted(PRESETS))}.")
-    return settings.override(PRESETS[name], changes or {})
+    config = settings.override(PRESETS[name], changes or {})
+    if isinstance(config, GanConfig):
+        config.check()
+    return config
 
 
 def kind(config: Config) -> Kind:
@@ -67,9 +70,23 @@ def describe(name: str) -> dict[str, Any]:
 
 def load(config: Config, folder: Path, *, split: data.Split, cache: Path | None = None) -> data.Pictures:
     """The pictures that `config` trains on: its own data inside `folder` if it is there, else `folder` itself."""
-    own = folder / config.data if config.data else folder
-    source = own if own.exists() else folder
-    return data.load(source, split=split, size=_size(config), channels=_channels(config), cache=cache)
+    own = folder / config.data
+    return data.load(
+        own if own.exists() else folder, split=split, size=_size(config), channels=_channels(config), cache=cache
+    )
+
+
+def true_of(config: Config, folder: Path, *, preset: str) -> Config:
+    """`config` as it is true of the pictures that `load` finds in `folder`.
+
+    What the preset says of its own data, its name, licence and credit, is not said of other pictures.
+    """
+    if (folder / config.data).exists() or folder.name == config.data:
+        return config
+    theirs = PRESETS[preset]
+    licence = "" if config.licence == theirs.licence else config.licence
+    credit = "" if config.credit == theirs.credit else config.credit
+    return replace(config, data="", licence=licence, credit=credit)
 
 
 def train(
@@ -88,11 +105,16 @@ def train(
 
 
 def probe(config: Config, pictures: data.Pictures, *, steps: int = PROBE_STEPS) -> float:
-    """Training pictures per second on this machine now, from `steps` steps of a run that is thrown away."""
+    """Training pictures per second on this machine now, from `steps` steps of a run that is thrown away.
+
+    A generator takes at least as many as lie between two penalties, at its full side, where most of its run is spent.
+    """
     if isinstance(config, ClassifierConfig):
         config = replace(config, report_images=config.batch, snapshot_images=10**12)
     else:
+        steps = max(steps, config.penalty_every)
         config = replace(config, report_every=config.batch, snapshot_every=10**12, sample_every=10**12)
+        config = replace(config, start_size=0, keep_sharp=1.0, keep_typical=1.0)
     marks: list[Progress] = []
     with tempfile.TemporaryDirectory() as scratch:
         for event in train(config, pictures, out=Path(scratch), resume=False, stop=lambda: len(marks) > steps + 1):

@@ -19,7 +19,7 @@ from torch import nn
 from models import checkpoint, sheet, styles
 from models.levels import to_levels
 
-DEFAULT_TRUNCATION = 0.7
+WHOLE = 1.0  # truncation where the checkpoint names none, as in the service
 
 
 def draw(network: nn.Module, rows: NDArray[np.float32], *, batch: int = 32) -> NDArray[np.uint8]:
@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--seeds", nargs="+", default=["0:64"], metavar="SEED", help="texts, numbers or ranges A:B")
     parser.add_argument("--label", help="the class to draw, by name; without it each seed decides")
-    parser.add_argument("--truncation", type=float, default=DEFAULT_TRUNCATION, help="1 is everything, 0 the average")
+    parser.add_argument(
+        "--truncation", type=float, help="1 is everything, 0 the average; the checkpoint names a default"
+    )
     parser.add_argument("--edit", action="append", default=[], metavar="NAME=STRENGTH", help="go along a direction")
     parser.add_argument("--mix", metavar="SEED", help="take the finer half of the stages from this seed")
     parser.add_argument("--columns", type=int, default=8)
@@ -55,7 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("samples.png"))
     options = parser.parse_args(arguments)
 
-    loaded = checkpoint.load(options.checkpoint)
+    try:
+        loaded = checkpoint.load(options.checkpoint)
+    except (checkpoint.NotACheckpoint, FileNotFoundError) as error:
+        parser.error(str(error))
+    if loaded.header.kind != "generator":
+        parser.error(f"{options.checkpoint.name} is a {loaded.header.kind}, which draws nothing.")
+    truncation = options.truncation
+    if truncation is None:
+        truncation = loaded.header.extras.get("truncation", WHOLE)
     source = styles.read(options.checkpoint)
     try:
         label = None if options.label is None else loaded.header.labels.index(options.label)
@@ -66,9 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         name, _, strength = text.partition("=")
         if name not in source.directions:
             parser.error(f"--edit: known are {', '.join(sorted(source.directions)) or 'none'}.")
-        edits.append((name, float(strength)))
+        try:
+            edits.append((name, float(strength)))
+        except ValueError:
+            parser.error(f"--edit: {text} is not NAME=STRENGTH with a number.")
     names = seeds(options.seeds)
-    rows = [source.draw(s, label=label, truncation=options.truncation, edits=edits, mix=options.mix) for s in names]
+    rows = [source.draw(s, label=label, truncation=truncation, edits=edits, mix=options.mix) for s in names]
     pictures = draw(checkpoint.build(loaded), np.stack(rows))
     if options.separate:
         for index, picture in enumerate(pictures):

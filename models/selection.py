@@ -31,8 +31,9 @@ def typicality(pictures: Tensor, trunk: Trunk, *, batch: int = 64) -> Tensor:
     """Log-likelihood (up to a constant) of uint8 pictures [N, C, S, S] under one Gaussian in the trunk's space, float
     [N]."""
     maps = []
+    device = next(trunk.parameters()).device
     for part in pictures.split(batch):
-        maps.append(trunk(from_levels(part).expand(-1, 3, -1, -1))[2].mean((2, 3)))
+        maps.append(trunk(from_levels(part.to(device)).expand(-1, 3, -1, -1))[2].mean((2, 3)).cpu())
     features = torch.cat(maps).double()
     centred = features - features.mean(0)
     covariance = centred.T @ centred / len(centred)

@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.threads:
             torch.set_num_threads(options.threads)
         pictures = presets.load(config, options.data, split="train")
+        config = presets.true_of(config, options.data, preset=options.preset)
         speed = presets.probe(config, pictures) if options.dry_run or _needs_speed(options) else 0.0
         if _needs_speed(options):
             config = replace(config, images=max(config.batch, int(speed * 60 * options.minutes)))
@@ -66,7 +67,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path(given) if given else None, required=not given, metavar="DIR")
     parser.add_argument("--out", type=Path, required="--dry-run" not in (arguments or sys.argv), metavar="DIR")
     budget = parser.add_mutually_exclusive_group()
-    budget.add_argument("--minutes", type=float, help="a classifier's schedule is fitted to them by ten timed steps")
+    budget.add_argument("--minutes", type=float, help="the schedule is fitted to them by some timed steps")
     budget.add_argument("--images", type=int, help="training pictures to see in all")
     parser.add_argument(
         "--initial",
@@ -94,7 +95,7 @@ def _setting(text: str) -> tuple[str, str]:
 def _needs_speed(options: argparse.Namespace) -> bool:
     """Whether minutes must become pictures first: a learning-rate schedule has to know its end."""
     fresh = not (options.resume and options.out and (options.out / RESOLVED).exists())
-    return bool(options.minutes) and fresh and presets.kind(presets.PRESETS[options.preset]) == "classifier"
+    return bool(options.minutes) and fresh
 
 
 def _resolved_images(out: Path, *, otherwise: int) -> int:
@@ -116,8 +117,7 @@ def _announce(console: Console, config: presets.Config, *, pictures: int, speed:
 def _run(config: presets.Config, pictures: data.Pictures, options: argparse.Namespace, console: Console) -> int:
     leads = int(os.environ.get("RANK", "0")) == 0
     options.out.mkdir(parents=True, exist_ok=True)
-    if leads:
-        (options.out / RESOLVED).write_text(json.dumps(asdict(config), indent=1))
+    resolved = json.dumps(asdict(config), indent=1) if leads else None
     stop = _stopper(options.minutes)
     events = presets.train(config, pictures, out=options.out, resume=options.resume, stop=stop, initial=options.initial)
     board = _board(options.out) if options.tensorboard and leads else None
@@ -129,6 +129,9 @@ def _run(config: presets.Config, pictures: data.Pictures, options: argparse.Name
         task = bar.add_task(options.preset, total=config.images, told="")
         last: progress.Snapshot | None = None
         for event in events:
+            if resolved is not None:  # only now: a run of other networks, whose folder this is, is refused before
+                (options.out / RESOLVED).write_text(resolved)
+                resolved = None
             _write(event, log, board)
             match event:
                 case progress.Progress():

@@ -4,6 +4,7 @@
 every process, and the first one writes.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from models import devices, gan_snapshot
 from models.data import Pictures
 from models.gan_presets import GanConfig
 from models.gan_run import GanRun
+from models.health import not_finite
 from models.progress import Event, Metrics, Progress
 
 
@@ -28,7 +30,8 @@ def train(
 
     Files go to `out`. With `resume` the run goes on from the last snapshot there, if there is one. `initial` is a
     served checkpoint or a resume state to begin with (`gan_snapshot.begin_with`). Raises `ValueError` if either belongs
-    to other networks, or if a generator of classes is given pictures without them.
+    to other networks, or if a generator of classes is given pictures without them, and `FloatingPointError` if losses
+    stop being numbers before there is a snapshot to go back to, or again and again after it.
     """
     run = GanRun(config, pictures, out=out, place=devices.place())
     if initial is not None:
@@ -39,13 +42,24 @@ def train(
 
 
 def events(run: GanRun, stop: Callable[[], bool]) -> Iterator[Event]:
-    """Steps until the end or until told to stop, with what happened on the way."""
+    """Steps until the end or until told to stop, with what happened on the way.
+
+    A snapshot holds numbers alone. After a step that does not, the run goes back to its last one.
+    """
     config = run.config
     totals: dict[str, float] = {}
     steps, started, first = 0, time.monotonic(), run.images
     while run.images < config.images and not run.place.agree(stop()):
         before = run.images
-        for name, value in run.step().items():
+        values = run.step()
+        snapshot = _passed(before, run.images, config.snapshot_every) or run.images >= config.images
+        lost = not all(map(math.isfinite, values.values())) or (snapshot and not run.sound())
+        if run.place.agree(lost):
+            yield not_finite(run.images, values)
+            gan_snapshot.roll_back(run)
+            totals, steps, started, first = {}, 0, time.monotonic(), run.images
+            continue
+        for name, value in values.items():
             totals[name] = totals.get(name, 0.0) + value
         steps += 1
         if _passed(before, run.images, config.report_every):
@@ -60,9 +74,11 @@ def events(run: GanRun, stop: Callable[[], bool]) -> Iterator[Event]:
             totals, steps, started, first = {}, 0, time.monotonic(), run.images
         if _passed(before, run.images, config.sample_every):
             yield run.sample()
-        if _passed(before, run.images, config.snapshot_every):
+        if snapshot and run.images < config.images:
             yield gan_snapshot.write(run)
     run.seconds += time.monotonic() - started
+    if run.place.agree(not run.sound()):  # told to stop right after the step that spoilt it
+        gan_snapshot.roll_back(run)
     yield run.sample()
     yield gan_snapshot.write(run)
 

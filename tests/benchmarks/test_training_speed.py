@@ -1,9 +1,6 @@
 import json
 from pathlib import Path
 
-import torch
-from torch import nn
-
 from benchmarks import training_speed
 
 
@@ -20,10 +17,3 @@ def test_when_a_run_passed_is_read_from_what_it_wrote(tmp_path: Path) -> None:
     assert training_speed.passed(path) == "0.9401 after 2000 pictures, 19 s of training"
     path.write_text(json.dumps(events[1]) + "\n")
     assert training_speed.passed(path) == "0.94 was not reached"
-
-
-def test_operations_are_counted_forward_and_back() -> None:
-    layer, x = nn.Conv2d(2, 3, 3, padding=1, bias=False), torch.randn(5, 2, 4, 4, requires_grad=True)
-    with training_speed.Operations() as counted:
-        layer(x).sum().backward()
-    assert counted.total == 3 * 2 * 5 * 4 * 4 * 2 * 3 * 9

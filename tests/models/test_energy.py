@@ -77,6 +77,13 @@ def test_what_is_remembered_outlives_another_set_to_match():
     assert torch.equal(energy.fake, before)
 
 
+def test_pictures_of_another_size_are_matched_anew():
+    energy = matching(descriptions(64, seed=0))
+    energy.remember(descriptions(8, seed=1))
+    energy.match(descriptions(64, seed=2), anew=True)
+    assert torch.equal(energy.fake[:64], energy.real)
+
+
 def test_a_description_holds_every_scale_and_the_summary():
     trunk = Trunk().eval()
     for parameter in trunk.parameters():

@@ -30,8 +30,8 @@ def test_another_seed_is_another_order():
 
 
 def test_spread_pictures_come_from_everywhere():
-    assert batches().spread(5).tolist() == [0, 2, 4, 6, 8]
-    assert batches().spread(99).tolist() == list(range(10))
+    assert batches().pictures.spread(5).tolist() == [0, 2, 4, 6, 8]
+    assert batches().pictures.spread(99).tolist() == list(range(10))
 
 
 def test_pictures_are_shrunk_and_lie_in_minus_one_to_one():

@@ -2,7 +2,7 @@
 
 import torch
 
-from models.health import QUIET_UNTIL, Health, variety
+from models.health import QUIET_UNTIL, Health, not_finite, variety
 
 FINE = {"loss_pixels": 1.0, "loss_features": 0.5, "margin_features": 1.0}
 
@@ -32,8 +32,11 @@ def test_pictures_nearer_to_each_other_than_real_ones_are_narrow():
     assert codes({**FINE, "spread": 1.0}, noise(32)) == []
 
 
-def test_a_number_that_is_none_is_found_and_nothing_else_is_judged():
-    assert codes({**FINE, "loss_pixels": float("nan")}, noise(1).expand(32, -1, -1, -1)) == ["not_finite"]
+def test_what_is_no_number_is_named():
+    found = not_finite(64, {**FINE, "loss_pixels": float("nan")})
+    assert (found.code, found.images, found.value) == ("not_finite", 64, 1.0)
+    assert found.suggestion.startswith("loss_pixels is not a number.")
+    assert not_finite(64, FINE).suggestion.startswith("a weight is not a number.")
 
 
 def test_a_judge_that_wins_is_named():

@@ -46,6 +46,33 @@ def test_the_presets_own_data_inside_the_folder_is_preferred(tmp_path: Path) -> 
     assert inside.images.shape[1:] == (1, 28, 28)
 
 
+def test_settings_that_do_not_go_together_are_refused() -> None:
+    for changes, told in (
+        ({"discriminator_widths": [8, 8]}, "2 resolutions and generator.widths 5"),
+        ({"start_size": 30}, "no stage of 30 pixels"),
+        ({"batch": 15}, "even number"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            presets.configure("pictures-gan", changes)
+
+
+def test_a_large_seed_is_as_good_as_another(tmp_path: Path) -> None:
+    changes = {"network.widths": [8, 8], "network.blocks": [0, 1], "batch": 16, "validation": 0.2, "seed": 20261124}
+    config = presets.configure("pictures-tiny", changes)
+    pictures = presets.load(config, write_folder(tmp_path / "data", count=80), split="train")
+    assert presets.probe(config, pictures, steps=1) > 0
+
+
+def test_what_a_preset_says_of_its_own_data_is_not_said_of_others(tmp_path: Path) -> None:
+    config = presets.configure("clothing-plain", {"credit": "mine"})
+    other = presets.true_of(config, tmp_path, preset="clothing-plain")
+    assert isinstance(other, ClassifierConfig)
+    assert (other.data, other.licence, other.credit) == ("", "", "mine")
+    (tmp_path / "fashion-mnist").mkdir()
+    assert presets.true_of(config, tmp_path, preset="clothing-plain") == config
+    assert presets.true_of(config, tmp_path / "fashion-mnist", preset="clothing-plain") == config
+
+
 def test_a_probe_measures_speed_and_leaves_no_file(tmp_path: Path) -> None:
     changes = {"network.widths": [8, 8], "network.blocks": [0, 1], "batch": 16, "validation": 0.2}
     config = presets.configure("pictures-tiny", changes)

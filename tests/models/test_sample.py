@@ -54,6 +54,33 @@ def test_a_label_by_name_draws_that_class(tmp_path: Path):
     assert drawn[0] != drawn[1]
 
 
+def test_a_checkpoint_names_its_truncation(tmp_path: Path):
+    source, drawn = written(tmp_path / "faces.safetensors"), {}
+    loaded = checkpoint.load(source)
+    named = tmp_path / "named.safetensors"
+    header = {"labels": (), "extras": {"truncation": 0.3}}
+    checkpoint.save(named, kind="generator", network=loaded.header.network, weights=loaded.weights, header=header)
+    for name, arguments in {
+        "none": [source],
+        "whole": [source, "--truncation", "1"],
+        "named": [named],
+        "asked": [source, "--truncation", "0.3"],
+    }.items():
+        out = tmp_path / f"{name}.png"
+        sample.main([*map(str, arguments), "--seeds", "ada", "--out", str(out)])
+        drawn[name] = out.read_bytes()
+    assert drawn["none"] == drawn["whole"] != drawn["named"] == drawn["asked"]
+
+
+def test_what_draws_nothing_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = tmp_path / "labels.safetensors"
+    checkpoint.save(path, kind="classifier", network={}, weights={"x": torch.zeros(1)}, header={})
+    for arguments, told in (([str(path)], "is a classifier"), ([str(tmp_path / "none")], "No such file")):
+        with pytest.raises(SystemExit):
+            sample.main(arguments)
+        assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("mistake", [["--label", "shoe"], ["--edit", "frown=1"]])
 def test_a_mistake_is_answered_with_what_is_known(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], mistake: list[str]

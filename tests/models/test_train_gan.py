@@ -16,7 +16,7 @@ from models.features import as_seen
 from models.gan import GeneratorConfig
 from models.gan_presets import GanConfig
 from models.gan_run import GanRun
-from models.progress import Event, Metrics, Progress, Sample, Snapshot
+from models.progress import Event, Finding, Metrics, Progress, Sample, Snapshot
 from models.resume import load_state
 
 SMALL = GanConfig(
@@ -86,7 +86,7 @@ def test_a_run_killed_between_snapshots_goes_on_from_the_last_one(tmp_path: Path
 def test_events_come_at_their_intervals(tmp_path: Path):
     events = run(SMALL, tmp_path)
     assert [e.images for e in events if isinstance(e, Progress)] == [16, 32]
-    assert [e.images for e in events if isinstance(e, Snapshot)] == [16, 32, 32]
+    assert [e.images for e in events if isinstance(e, Snapshot)] == [16, 32]
     figures = [e for e in events if isinstance(e, Metrics)]
     assert all({"loss_pixels", "margin_features", "penalty"} <= e.values.keys() for e in figures)
     sample = [e for e in events if isinstance(e, Sample)][-1]
@@ -152,6 +152,63 @@ def test_a_resumed_run_takes_the_learning_rate_that_is_configured_now(tmp_path: 
     gan_snapshot.restore(other)
     other.step()
     assert other.generator_steps.param_groups[0]["lr"] == 1e-5
+
+
+def spoil(run: GanRun, *, at: int) -> None:
+    """Make a weight of the generator infinite by the step that begins after `at` pictures, once."""
+    step = run.step
+    spoilt: list[int] = []
+
+    def spoiling() -> dict[str, float]:
+        if run.images == at and not spoilt:
+            spoilt.append(at)
+            with torch.no_grad():
+                run.generator.start.weight[0, 0] = float("inf")
+        return step()
+
+    run.step = spoiling  # type: ignore[method-assign]
+
+
+def test_a_run_that_is_no_number_goes_back_to_its_last_snapshot_and_slows_down(tmp_path: Path):
+    going = GanRun(SMALL, pictures(), out=tmp_path, place=devices.place())
+    spoil(going, at=20)
+    events = list(train_gan.events(going, lambda: False))
+    (finding,) = [e for e in events if isinstance(e, Finding)]
+    assert (finding.code, finding.images) == ("not_finite", 24)
+    assert [e.images for e in events if isinstance(e, Snapshot)] == [16, 32]
+    tensors, meta = load_state(tmp_path / gan_snapshot.STATE_FILE)
+    assert all(bool(value.isfinite().all()) for value in tensors.values() if value.is_floating_point())
+    assert (meta["images"], meta["slowed"]) == (32, 0.5)
+    assert going.generator_steps.param_groups[0]["lr"] == pytest.approx(SMALL.learning_rate * SMALL.heat_at(28) / 2)
+
+
+def test_a_run_that_is_told_to_stop_right_after_it_was_spoilt_keeps_its_last_snapshot(tmp_path: Path):
+    run(replace(SMALL, images=16), tmp_path)
+    going = GanRun(SMALL, pictures(), out=tmp_path, place=devices.place())
+    gan_snapshot.restore(going)
+    with torch.no_grad():
+        going.generator.start.weight[0, 0] = float("nan")
+    last = list(train_gan.events(going, lambda: True))[-1]
+    assert isinstance(last, Snapshot)
+    assert last.images == 16
+    assert GanRun.sound(going)
+
+
+def test_a_run_that_is_no_number_before_its_first_snapshot_fails(tmp_path: Path):
+    going = GanRun(SMALL, pictures(), out=tmp_path, place=devices.place())
+    spoil(going, at=4)
+    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+        list(train_gan.events(going, lambda: False))
+    assert not (tmp_path / gan_snapshot.STATE_FILE).exists()
+
+
+def test_a_run_does_not_go_back_for_ever(tmp_path: Path):
+    run(replace(SMALL, images=16), tmp_path)
+    going = GanRun(replace(SMALL, learning_rate=float("inf")), pictures(), out=tmp_path, place=devices.place())
+    gan_snapshot.restore(going)
+    with pytest.raises(FloatingPointError):
+        list(train_gan.events(going, lambda: False))
+    assert load_state(tmp_path / gan_snapshot.STATE_FILE)[1]["images"] == 16
 
 
 def test_the_average_follows_the_generator(tmp_path: Path):
