@@ -79,7 +79,12 @@ def test_a_csv_beside_the_zip_gives_the_split(tmp_path: Path) -> None:
     with open(tmp_path / "faces.csv", "w", newline="") as file:
         csv.writer(file).writerows([("name", "split"), ("1.png", "train"), ("2.png", "test"), ("3.png", "train")])
     assert data.load(archive, split="train", size=8, channels=1).names == ("1.png", "3.png")
-    assert data.load(archive, split="test", size=8, channels=1).names == ("2.png",)
+    before = data.load(archive, split="test", size=8, channels=1)
+    assert before.names == ("2.png",)
+    table = tmp_path / "faces.csv"
+    table.write_text(table.read_text().replace("3.png,train", "3.png,test"))
+    after = data.load(archive, split="test", size=8, channels=1)
+    assert (after.names, after.digest == before.digest) == (("2.png", "3.png"), False)
 
 
 def test_idx_files_are_read_packed_or_not(tmp_path: Path) -> None:
