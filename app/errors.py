@@ -133,6 +133,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(sqlalchemy.exc.OperationalError, _storage)
+    app.add_exception_handler(sqlalchemy.exc.DataError, _unstorable)
     app.add_exception_handler(StoreError, _storage)
     app.add_exception_handler(redis.exceptions.RedisError, _broker)
     app.add_exception_handler(Exception, _unexpected)
@@ -178,6 +179,13 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _storage(_request: Request, error: Exception) -> Response:
     _log.error("storage: %s", error)
     return response(errors.StorageUnavailable(retry_after=2))
+
+
+async def _unstorable(_request: Request, error: Exception) -> Response:
+    """A value that PostgreSQL takes nowhere, such as an id with NUL; SQLite would look and find nothing."""
+    assert isinstance(error, sqlalchemy.exc.DataError)
+    _log.info("the database refuses a value: %s", error.orig)
+    return response(errors.InvalidRequest(reason="it holds a value that cannot be stored, such as the character NUL"))
 
 
 async def _broker(_request: Request, error: Exception) -> Response:

@@ -27,11 +27,16 @@ def canonical(seed: str | int, *, name: str = "seed") -> str:
         raise BadOption(name=name, reason="is empty")
     if len(text) > LONGEST:
         raise BadOption(name=name, reason=f"has more than {LONGEST} characters")
-    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if not is_text(text):
         raise BadOption(name=name, reason="contains a character that is no text (NUL, or half of a surrogate pair)")
     if text == RESERVED:
         raise BadOption(name=name, reason=f"cannot be `{RESERVED}`: that address draws a fresh seed each time")
     return text
+
+
+def is_text(found: str) -> bool:
+    """Whether every store and every encoding can hold it: no NUL, which PostgreSQL refuses, and no half of a pair."""
+    return "\0" not in found and not any("\ud800" <= letter <= "\udfff" for letter in found)
 
 
 def fresh() -> str:

@@ -1,8 +1,10 @@
 """Engine, sessions and migrations. SQLite (WAL) and PostgreSQL run the same statements."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +43,12 @@ class Database:
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         if parsed.get_backend_name() == "postgresql":
             parsed = parsed.set(query={**_PATIENCE, **parsed.query})  # what the URL itself says goes first
-        self.engine = sa.create_engine(parsed, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+        self.engine = sa.create_engine(
+            parsed,
+            pool_pre_ping=parsed.get_backend_name() != "sqlite",
+            # NaN is no JSON: PostgreSQL refuses it, and SQLite fails every later search through the rows that have it.
+            json_serializer=partial(json.dumps, allow_nan=False),
+        )
         if parsed.get_backend_name() == "sqlite":
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_immediate)

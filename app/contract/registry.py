@@ -271,7 +271,8 @@ def read_header(checkpoint: bytes) -> dict[str, Any]:
     if len(checkpoint) < 8 or not 2 <= length <= min(_LARGEST_HEADER_BYTES, len(checkpoint) - 8):
         raise BadCheckpoint(reason="the file is not in safetensors format, or is cut short")
     try:
-        header = json.loads(json.loads(checkpoint[8 : 8 + length])["__metadata__"]["likeness"])
+        told = json.loads(checkpoint[8 : 8 + length])["__metadata__"]["likeness"]
+        header = json.loads(told, parse_constant=lambda _: None)  # NaN and Infinity, which no database keeps
         if header["kind"] not in ("classifier", "generator"):
             raise BadCheckpoint(reason="it holds neither a classifier nor a generator")
         int(header["input"]["size"]), int(header["input"]["channels"]), list(header["labels"]), dict(header["extras"])

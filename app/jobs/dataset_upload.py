@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
+from app import seeds
 from app.contract import datasets
 from app.contract.errors import InvalidRequest
 from app.contract.store import Store
@@ -136,4 +137,6 @@ def _classes(fields: dict[str, str]) -> tuple[str, ...]:
     names = tuple(name.strip() for name in fields.get("classes", "").split(",") if name.strip())
     if len(names) > MOST_CLASSES or len(set(names)) < len(names):
         raise InvalidFields([{"loc": ("body", "classes"), "msg": f"holds at most {MOST_CLASSES} different names"}])
+    if not all(map(seeds.is_text, names)):
+        raise InvalidFields([{"loc": ("body", "classes"), "msg": "contains the character NUL"}])
     return names

@@ -22,7 +22,7 @@ async def check(url: str, *, private: bool) -> str:
         host, port = parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:
         host, port = None, 0
-    if not host or parts.scheme not in ("http", "https"):
+    if not host or parts.scheme not in ("http", "https") or not url.isprintable():
         raise WebhookRefused(url=url[:200], reason="it is no http or https address")
     if parts.username or parts.password:
         raise WebhookRefused(url=url[:200], reason="it carries a password; the signature says who sends")

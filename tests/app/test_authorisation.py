@@ -4,6 +4,7 @@ The table is compared with the routes of the api: a route that is not in it fail
 without saying who may use it.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -251,6 +252,16 @@ def test_a_key_that_may_not_train_sees_what_trains_and_cancels_none_of_it(kind: 
     assert house.ask("GET /v1/jobs/{job_id}", friend, job_id=job.id)[0] == 200
     assert house.ask("POST /v1/jobs/{job_id}/cancel", friend, job_id=job.id) == (403, "forbidden")
     assert house.ask("POST /v1/jobs/{job_id}/cancel", owner, job_id=job.id)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "changes", [{"name": "a\0b"}, {"name": "a\nb"}, {"name": "\ud800"}, {"expires_at": "9999-12-31T23:59:59-12:00"}]
+)
+def test_a_key_that_no_database_can_hold_is_not_made(changes: dict[str, str], house: House) -> None:
+    body = json.dumps({"name": "shop", "scopes": [PREDICT], **changes})
+    headers = {"Authorization": f"Bearer {ADMIN_SECRET}", "Content-Type": "application/json"}
+    answer = house.client.post("/v1/keys", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/training-jobs", "/v1/datasets", "/v1/models"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pydantic
 import pytest
+import sqlalchemy.exc
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -62,6 +63,19 @@ def test_what_nobody_expected_is_told_without_its_inside(caplog: pytest.LogCaptu
     assert "secret" not in answer.text
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
     assert "a secret path" in caplog.text
+
+
+def test_a_value_that_the_database_refuses_is_the_clients(caplog: pytest.LogCaptureFixture) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def fail() -> None:
+        raise sqlalchemy.exc.DataError("SELECT secret", {}, ValueError("text fields cannot contain NUL (0x00) bytes"))
+
+    errors.install(app)
+    answer = TestClient(app, base_url="http://localhost").get("/")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert "secret" not in answer.text
 
 
 def test_every_declared_failure_is_documented(client: TestClient) -> None:

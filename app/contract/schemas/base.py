@@ -20,7 +20,7 @@ ModelName = Annotated[
 class Asked(BaseModel):
     """Base of everything a client sends."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class Told(BaseModel):

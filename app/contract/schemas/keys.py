@@ -1,6 +1,6 @@
 """Keys, as an administrator sees them. A secret is told once, when it is made."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import AwareDatetime, Field
@@ -9,16 +9,24 @@ from app.contract.schemas.base import Asked, Told
 
 KeyScope = Literal["predict", "train", "admin"]
 
+_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)  # a later time may have no equal in another zone
+
 
 class KeyRequest(Asked):
     """A key to make."""
 
-    name: str = Field(min_length=1, max_length=64, description="What the key is for.", examples=["shop"])
+    name: str = Field(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[^\x00-\x1f\x7f]+$",
+        description="What the key is for. No line breaks or other control characters.",
+        examples=["shop"],
+    )
     scopes: list[KeyScope] = Field(
         min_length=1, max_length=3, description="What it allows; `admin` includes the others.", examples=[["predict"]]
     )
     expires_at: AwareDatetime | None = Field(
-        None, strict=False, description="When it ends by itself. Null: it does not."
+        None, strict=False, lt=_END_OF_TIME, description="When it ends by itself. Null: it does not."
     )
     shares: str | None = Field(
         None,

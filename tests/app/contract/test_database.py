@@ -50,6 +50,24 @@ def test_migrations_go_down_to_nothing_and_up_again(own: Database) -> None:
     assert own.suffices()
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_a_number_that_is_none_is_kept_nowhere(database: Database, number: float) -> None:
+    refused = (sqlalchemy.exc.StatementError, ValueError)  # psycopg writes JSON by itself
+    with pytest.raises(refused), database.session() as session:
+        jobs.create(session, kind="generate", queue="infer", request={"a": [number]})
+    with database.session() as session:
+        assert jobs.page(session) == []
+
+
+def test_a_text_with_nul_is_found_nowhere(database: Database) -> None:
+    with database.session() as session:
+        if database.engine.dialect.name == "sqlite":
+            assert jobs.get(session, "job_\0") is None
+        else:  # which is what `app.errors` makes a refusal of
+            with pytest.raises(sqlalchemy.exc.DataError):
+                jobs.get(session, "job_\0")
+
+
 def test_jobs_and_their_events_survive_the_way_back_and_forth(own: Database) -> None:
     with own.session() as session:
         job = jobs.create(session, kind="generate", queue="infer", request={})

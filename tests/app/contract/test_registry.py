@@ -44,6 +44,15 @@ def test_a_published_version_can_be_read_and_loaded(database: Database, store: S
     assert (version.size, version.channels) == (64, 3)
 
 
+def test_a_checkpoint_may_say_that_a_figure_is_no_number(database: Database, store: Store) -> None:
+    said = {"kind": "classifier", "input": {"size": 8, "channels": 1}, "labels": [], "extras": {}}
+    header = json.dumps({"__metadata__": {"likeness": json.dumps({**said, "metrics": {"loss": math.nan}})}}).encode()
+    file = len(header).to_bytes(8, "little") + header
+    with database.session() as session:
+        registry.publish(session, store, name="clothing", checkpoint=file, onnx=None, source="imported")
+    assert model(database, "clothing").versions[0].header["metrics"] == {"loss": None}
+
+
 def test_publishing_the_same_file_twice_changes_nothing(database: Database, store: Store) -> None:
     assert publish(database, store, "one") == publish(database, store, "one")
     assert len(model(database).versions) == 1

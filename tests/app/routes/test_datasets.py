@@ -142,6 +142,10 @@ BAD: dict[str, tuple[Callable[[TestClient], object], int]] = {
         lambda client: client.post("/v1/datasets", files={"file": ("a", b"x"), "classes": (None, "a,a")}),
         422,
     ),
+    "a class with NUL": (
+        lambda client: client.post("/v1/datasets", files={"file": ("a", b"x"), "classes": (None, "a,b\0")}),
+        422,
+    ),
     "cut short": (
         lambda client: client.post(
             "/v1/datasets",

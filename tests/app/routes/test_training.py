@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,7 @@ REFUSED = {
     "a webhook to this machine": ({"webhook": {"url": "http://127.0.0.1/x"}}, 422, "webhook_refused"),
     "a webhook to its network": ({"webhook": {"url": "http://10.0.0.7/x"}}, 422, "webhook_refused"),
     "a webhook to a cloud's secrets": ({"webhook": {"url": "http://169.254.169.254/x"}}, 422, "webhook_refused"),
+    "a webhook with a line break": ({"webhook": {"url": "http://9.9.9.9/\n"}}, 422, "webhook_refused"),
     "a webhook to a file": ({"webhook": {"url": "file:///etc/passwd"}}, 422, "invalid_request"),
 }
 
@@ -111,6 +113,27 @@ def test_what_cannot_be_trained_is_refused_before_it_is_queued(
     answer = client.post("/v1/training-jobs", json=asked(dataset, **changes))
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
     assert len(client.get("/v1/training-jobs", params={"limit": 100}).json()["data"]) == before
+
+
+UNSTORABLE = {
+    "not a number": {"learning_rate": float("nan")},
+    "infinity": {"learning_rate": float("inf")},
+    "not a number in a list": {"network.widths": [8, float("nan")]},
+    "half a surrogate pair": {"licence": "\ud800"},
+    "NUL": {"credit": "a\0b"},
+    "an integer of 400 digits": {"seed": 10**400},
+}
+
+
+@pytest.mark.parametrize("changes", UNSTORABLE.values(), ids=UNSTORABLE.keys())
+def test_a_setting_that_json_cannot_hold_is_refused_where_it_stands(
+    changes: dict[str, Any], client: TestClient, dataset: str
+) -> None:
+    body = json.dumps(asked(dataset, settings=changes))
+    answer = client.post("/v1/training-jobs", content=body, headers={"Content-Type": "application/json"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), answer.text
+    [name] = changes
+    assert answer.json()["errors"][0]["loc"] == ["body", "settings", *name.split(".")]
 
 
 def test_a_class_with_one_picture_is_refused_by_name(
