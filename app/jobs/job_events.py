@@ -19,6 +19,8 @@ from app.jobs.durable import Durable
 from app.openapi import EVENT_STREAM
 
 STREAM = "text/event-stream"
+LARGEST_NUMBER = 2**53
+"""No event has a higher one; programs in JavaScript count no further."""
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": EVENT_STREAM, "description": "A page, or a live stream."},
@@ -40,7 +42,7 @@ class Wanted:
 
 async def _wanted(
     limit: Annotated[int, Query(ge=1, le=1000, description="Most events on a page.")] = 100,
-    after: Annotated[int, Query(ge=0, le=2**53, description="Number of the last event that is known.")] = 0,
+    after: Annotated[int, Query(ge=0, le=LARGEST_NUMBER, description="Number of the last event that is known.")] = 0,
     accept: Annotated[str | None, Header(description="`text/event-stream` follows the job until it ends.")] = None,
     last_event_id: Annotated[str | None, Header(description="Resumes a stream after this event.")] = None,
 ) -> Wanted:
@@ -60,15 +62,21 @@ async def answer(job: Job, wanted: Wanted, durable: Durable) -> Response | Event
         found = await asyncio.to_thread(durable.events, job, after=wanted.after, limit=wanted.limit + 1)
         page = [_view(event) for event in found[: wanted.limit]]
         return EventList(data=page, has_more=len(found) > wanted.limit, last_id=page[-1].id if page else None)
-    after = wanted.after
-    if wanted.last_event_id is not None:
-        if not wanted.last_event_id.isascii() or not wanted.last_event_id.isdigit():
-            raise BadOption(name="Last-Event-ID", reason="is the number of an event")
-        after = int(wanted.last_event_id)
+    # Who claims to know an event that has not happened yet would miss it: the end of the stream, above all.
+    after = min(_last_known(wanted), job.last_event)
     if job.state.final and after >= job.last_event:
         return Response(status_code=204)  # tells a browser's EventSource not to come back
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_stream(durable, job, after), media_type=STREAM, headers=headers)
+
+
+def _last_known(wanted: Wanted) -> int:
+    told = wanted.last_event_id
+    if told is None:
+        return wanted.after
+    if not told.isascii() or not told.isdigit() or len(told) > len(str(LARGEST_NUMBER)):
+        raise BadOption(name="Last-Event-ID", reason="is the number of an event")
+    return int(told)
 
 
 async def _stream(durable: Durable, job: Job, after: int) -> AsyncIterator[str]:

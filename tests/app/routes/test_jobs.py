@@ -128,6 +128,13 @@ def test_events_are_streamed_and_resumed(client: TestClient, hands: Hands) -> No
     assert client.get(job["urls"]["events"], headers={**stream, "Last-Event-ID": "4"}).status_code == 204
 
 
+@pytest.mark.parametrize("told", ["9" * 5000, "9" * 30, "-1", "1.5", "\u00b2", ""])
+def test_a_stream_resumes_after_the_number_of_an_event(client: TestClient, told: str) -> None:
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": told.encode("utf-8")}
+    answer = client.get(draw(client).json()["urls"]["events"], headers=headers)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_option")
+
+
 def test_a_job_can_be_cancelled_once(client: TestClient, hands: Hands) -> None:
     job = draw(client).json()
     assert client.post(job["urls"]["cancel"]).json()["status"] == "cancelled"
