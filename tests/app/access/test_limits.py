@@ -5,16 +5,18 @@ from pathlib import Path
 
 import pytest
 import redis.asyncio
+from sqlalchemy.orm import Session
 
 from app import redis_client
 from app.access import job_bounds, limits
 from app.access.caller import ANYONE, EVERYTHING, NOBODY, Caller
 from app.access.limits import Limits, Spender
-from app.contract import jobs, training
+from app.contract import events, jobs, training
 from app.contract.database import Database, now
 from app.contract.errors import LimitReached, QueueFull
 from app.contract.settings import Settings
-from app.contract.tables import JobRow
+from app.contract.states import JobState
+from app.contract.tables import EventRow, JobRow
 
 pytestmark = pytest.mark.anyio
 
@@ -109,17 +111,41 @@ async def test_a_key_has_so_many_jobs_that_wait(tmp_path: Path) -> None:
 async def test_trainings_use_up_the_minutes_of_a_day(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
     database.migrate()
-    hour = timedelta(hours=1)
     with database.session() as session:
         # Two hours, of which one lies within the window; one that ended long ago; one that runs.
-        for began, ended in ((25 * hour, 23 * hour), (40 * hour, 30 * hour), (hour, None)):
-            job = jobs.create(session, kind=training.KIND, queue="train", request={}, owner=SHOP.key)
-            row = session.get_one(JobRow, job.id)
-            row.started_at, row.finished_at = now() - began, None if ended is None else now() - ended
-        session.flush()
+        _trained(session, (25, JobState.RUNNING), (23, JobState.SUCCEEDED))
+        _trained(session, (40, JobState.RUNNING), (30, JobState.SUCCEEDED))
+        _trained(session, (1, JobState.RUNNING))
         job_bounds.check_training_minutes(session, SHOP, most=121)
         with pytest.raises(LimitReached) as refused:
             job_bounds.check_training_minutes(session, SHOP, most=119)
         assert refused.value.retry_after == 60
         job_bounds.check_training_minutes(session, SHOP, most=0)
     database.close()
+
+
+async def test_a_training_costs_no_minutes_while_it_waits_or_is_paused(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    database.migrate()
+    with database.session() as session:
+        # Ten hours and a half of twenty: two until a worker was lost, eight until it was paused, half of one since.
+        lost = (20, JobState.RUNNING), (18, JobState.QUEUED)
+        paused = (15, JobState.RUNNING), (8, JobState.PAUSING), (7, JobState.PAUSED)
+        _trained(session, *lost, *paused, (0.75, JobState.QUEUED), (0.5, JobState.RUNNING))
+        job_bounds.check_training_minutes(session, SHOP, most=640)
+        with pytest.raises(LimitReached) as refused:
+            job_bounds.check_training_minutes(session, SHOP, most=620)
+        assert 4 * 3600 - 60 <= refused.value.retry_after <= 4 * 3600
+    database.close()
+
+
+def _trained(session: Session, *changes: tuple[float, JobState]) -> None:
+    """A training of the shop that came to stand so, so many hours ago."""
+    job = jobs.create(session, kind=training.KIND, queue="train", request={}, owner=SHOP.key)
+    row = session.get_one(JobRow, job.id)
+    for hours, state in changes:
+        at = now() - timedelta(hours=hours)
+        number = events.add(session, job.id, "status", {"status": state})
+        session.get_one(EventRow, (job.id, number)).at = at
+        row.started_at, row.finished_at = row.started_at or at, at if state.final else None
+    session.flush()
