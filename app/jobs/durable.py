@@ -80,6 +80,8 @@ class Durable:
             IdempotencyConflict: the key came before with another body.
             LimitReached, QueueFull: the caller has had enough images, or too many jobs of it wait.
         """
+        if claim is not None and (before := await asyncio.to_thread(self._made_before, claim)) is not None:
+            return before  # the first answer was lost on its way, and the images are counted
         await self._allowances.images(images)
         job, new = await asyncio.to_thread(self._create, kind, queue, request, caller, claim, inputs or {})
         if new:
@@ -184,8 +186,6 @@ class Durable:
         claim: Claim | None,
         inputs: Mapping[str, bytes],
     ) -> tuple[Job, bool]:
-        if claim is not None and (before := self._made_before(claim)) is not None:
-            return before, False
         job_id = jobs.new_id()
         try:
             for name, data in inputs.items():

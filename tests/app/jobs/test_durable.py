@@ -10,10 +10,11 @@ import redis
 import sqlalchemy.exc
 
 from app import redis_client
+from app.access import limits
 from app.access.caller import ANYONE, Caller
-from app.access.limits import Limits
+from app.access.limits import Limits, Spender
 from app.contract import leases
-from app.contract.errors import IdempotencyConflict, JobFinished, QueueFull, UnknownJob
+from app.contract.errors import IdempotencyConflict, JobFinished, LimitReached, QueueFull, UnknownJob
 from app.contract.jobs import Job
 from app.contract.messages import PREFIX
 from app.contract.settings import Settings
@@ -115,6 +116,22 @@ async def test_the_same_key_and_body_make_one_job(tmp_path: Path, api_redis: str
         claim = Claim.of("k", owner=None, route="/r", body=b"body")
         first, second = await world.accept(claim=claim), await world.accept(claim=claim)
     assert first.id == second.id
+
+
+async def test_images_that_are_asked_for_again_are_counted_once(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis, key_images_per_minute=10) as world:
+        limits.spender.set(Spender(f"key:{tmp_path}", "key", limited=True))
+
+        async def accept(key: str) -> Job:
+            claim = Claim.of(key, owner=None, route="/r", body=b"body")
+            return await world.durable.accept(
+                kind="generate", queue="nobody", request={}, caller=ANYONE, claim=claim, images=8
+            )
+
+        assert (await accept("k")).id == (await accept("k")).id
+        with pytest.raises(LimitReached):
+            await accept("another")
+        limits.spender.set(None)
 
 
 async def test_the_same_request_many_times_at_once_makes_one_job(tmp_path: Path, api_redis: str) -> None:
