@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Self
 
 import obstore.exceptions
 import sqlalchemy.exc
@@ -13,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 class Rounds:
-    """One piece of work in rounds. A database or a store that is away costs a round, and the next one makes up for it.
+    """One piece of work in rounds. Whatever a round fails of, the next one comes, and makes up for it.
 
     Args:
         name: what the log calls it.
@@ -27,16 +28,16 @@ class Rounds:
     ) -> None:
         self._name, self._work = name, work
         self._pause_seconds, self._first_seconds = pause_seconds, first_seconds
-        self._task: Background | None = None
+        self._running = Background(self._run)
 
-    def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Work from now on."""
-        self._task = Background(self._run())
+        self._running.start()
+        return self
 
-    async def stop(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Work no more; the round at hand is left where it is."""
-        if self._task is not None:
-            await self._task.stop()
+        await self._running.stop()
 
     async def _run(self) -> None:
         await asyncio.sleep(self._first_seconds)
@@ -45,4 +46,6 @@ class Rounds:
                 await self._work()
             except (sqlalchemy.exc.SQLAlchemyError, obstore.exceptions.BaseError, OSError) as error:
                 _log.warning("%s: %s; the next round makes up for it", self._name, type(error).__name__)
+            except Exception:  # work that ends here is never done again by this process, and nobody notices for hours
+                _log.exception("%s: a round has failed; the next one tries again", self._name)
             await asyncio.sleep(self._pause_seconds)

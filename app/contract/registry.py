@@ -201,7 +201,8 @@ def point(session: Session, *, model: str, alias: str, digest: str) -> str | Non
     """
     if session.get(ModelRow, model) is None:
         raise UnknownModel(model=model)
-    if session.get(VersionRow, (model, digest)) is None:
+    # Locked, as `withdraw` does: one that goes away at the same time is unknown, or is in use for whoever removes it.
+    if session.get(VersionRow, (model, digest), with_for_update={"read": True, "key_share": True}) is None:
         raise UnknownVersion(model=model, version=f"sha256:{digest}")
     row = session.get(AliasRow, (model, alias), with_for_update=True)
     if row is None:
@@ -220,7 +221,7 @@ def withdraw(session: Session, *, model: str, digest: str) -> bool:
         UnknownVersion: the model has no such version.
         VersionInUse: an alias refers to it.
     """
-    version = session.get(VersionRow, (model, digest))
+    version = session.get(VersionRow, (model, digest), with_for_update=True)
     if version is None:
         raise UnknownVersion(model=model, version=f"sha256:{digest}")
     users = session.scalars(sa.select(AliasRow.alias).where(AliasRow.model == model, AliasRow.digest == digest)).all()
@@ -231,6 +232,14 @@ def withdraw(session: Session, *, model: str, digest: str) -> bool:
     if session.scalar(sa.select(sa.func.count()).select_from(VersionRow).where(VersionRow.model == model)) == 0:
         session.execute(sa.delete(ModelRow).where(ModelRow.name == model))
     return not is_published(session, digest)
+
+
+def clear_away(session: Session, *, model: str, digest: str) -> bool:
+    """`withdraw`, for those who tidy up: a version that somebody removed or named in the meantime is left to them."""
+    try:
+        return withdraw(session, model=model, digest=digest)
+    except (UnknownVersion, VersionInUse):
+        return False
 
 
 def is_published(session: Session, digest: str) -> bool:

@@ -50,10 +50,11 @@ def remove_run_versions(session: Session, *, before: datetime) -> list[str]:
         .join(JobRow, JobRow.id == VersionRow.model)
         .where(JobRow.state.in_(_FINAL), JobRow.finished_at < before)
         .where(~sa.exists().where(AliasRow.model == VersionRow.model, AliasRow.digest == VersionRow.digest))
+        .order_by(VersionRow.model, VersionRow.digest)  # two who remove at once wait for each other in the same order
     )
     wanted = _named_by_living_jobs(session)
     gone = [found for found in session.execute(of_runs).all() if found.digest not in wanted]
-    return [found.digest for found in gone if registry.withdraw(session, model=found.model, digest=found.digest)]
+    return [found.digest for found in gone if registry.clear_away(session, model=found.model, digest=found.digest)]
 
 
 def remove_claims(session: Session, *, before: datetime) -> int:

@@ -61,12 +61,19 @@ class Lane:
         while not self._over.is_set():
             self._wake.wait(LOOK_SECONDS)
             self._wake.clear()
-            before = None
-            while not self._over.is_set() and (job_id := self._next()) is not None:
-                if job_id == before:  # it could not be claimed, and still waits
-                    self._over.wait(PAUSE_SECONDS)
-                before = job_id
-                self._runner.run(job_id)
+            try:
+                self._run_what_waits()
+            except Exception:  # a lane that ends takes no job any more, while its worker says that it is ready
+                _log.exception("a job was left; the lane goes on")
+                self._over.wait(PAUSE_SECONDS)
+
+    def _run_what_waits(self) -> None:
+        before = None
+        while not self._over.is_set() and (job_id := self._next()) is not None:
+            if job_id == before:  # it could not be claimed, and still waits
+                self._over.wait(PAUSE_SECONDS)
+            before = job_id
+            self._runner.run(job_id)
 
     def _next(self) -> str | None:
         try:

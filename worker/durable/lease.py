@@ -49,12 +49,13 @@ class Lease:
         while not self._over.wait(min(WATCH_SECONDS, self._lease_seconds / 3)):
             try:
                 state = self._look()
-            except sqlalchemy.exc.OperationalError as error:
-                _log.warning("cannot renew a lease", job=self._job.id, error=str(error))
-                self.lost = time.monotonic() - self._renewed > self._lease_seconds
-                state = None
             except leases.LeaseLost:
                 self.lost = True
+                state = None
+            except Exception as error:  # whatever it is, a job that nobody renews goes to another worker
+                trace = None if isinstance(error, sqlalchemy.exc.OperationalError) else error
+                _log.warning("cannot renew a lease", job=self._job.id, error=str(error), exc_info=trace)
+                self.lost = time.monotonic() - self._renewed > self._lease_seconds
                 state = None
             if self.lost or state in (JobState.CANCELLING, JobState.PAUSING):
                 self.stopping = True

@@ -6,13 +6,12 @@ The worker that tried the version has it in memory already; this is for all othe
 import threading
 
 import redis
-import sqlalchemy.exc
 import structlog
 
 from app.contract import registry, training
 from app.contract.database import Database
-from app.contract.errors import LikenessError
 from app.contract.messages import REGISTRY_CHANNEL
+from worker.durable import failures
 from worker.serving.loaded import Loaded
 
 _log = structlog.get_logger()
@@ -58,25 +57,25 @@ class Preload:
             while not self._over.is_set():
                 message = changes.get_message(timeout=LISTEN_SECONDS)
                 if message is not None:
-                    self._load(message["data"].decode())
+                    self._hear_of(message["data"].decode(errors="replace"))
+
+    def _hear_of(self, name: str) -> None:
+        try:
+            self._load(name)
+        except Exception as error:  # whatever keeps this one away, the next promotion is to be heard of
+            failure = failures.told(error)
+            _log.error("a production version cannot be loaded", model=name, code=failure.code, detail=failure.detail)
 
     def _load(self, name: str) -> None:
         """Load the production version if there is room, or if it takes the place of one that is in memory."""
         if name.startswith(training.RUNS):  # checkpoints change every minute, and are looked at now and then
             return
-        try:
-            with self._database.session() as session:
-                model = registry.model(session, name)
-        except sqlalchemy.exc.OperationalError as error:
-            _log.warning("cannot look for what to load", model=name, error=str(error))
-            return
+        with self._database.session() as session:
+            model = registry.model(session, name)
         if model is None or registry.PRODUCTION not in model.aliases:
             return
         version, here = model.resolve(), self._loaded.digests()
         served = any(other.digest in here for other in model.versions)
         if version.digest in here or not (served or version.size_bytes < self._loaded.free_bytes()):
             return
-        try:
-            self._loaded.engine(version.digest)
-        except LikenessError as error:
-            _log.error("a production version cannot be loaded", model=version.ref, detail=error.detail)
+        self._loaded.engine(version.digest)

@@ -12,7 +12,6 @@ import structlog
 
 from app.contract import events, jobs, leases, registry, training
 from app.contract.database import Database, now
-from app.contract.errors import VersionInUse
 from app.contract.store import Store, checkpoint_path
 from worker import wakes
 from worker.durable.patience import patiently
@@ -146,7 +145,7 @@ class Logbook:
         try:
             self._remove_old_states()
             self._remove_old_versions()
-        except (sqlalchemy.exc.DBAPIError, obstore.exceptions.BaseError, VersionInUse) as error:
+        except (sqlalchemy.exc.DBAPIError, obstore.exceptions.BaseError) as error:
             _log.warning("old snapshots stay for now", job=self.job.id, error=str(error))
 
     def _remove_old_states(self) -> None:
@@ -164,7 +163,7 @@ class Logbook:
             recent = [version for version in run.versions[:MOST_VERSIONS] if version.created_at >= told]
             kept = {version.digest for version in (*run.versions[:KEPT_VERSIONS], *recent)}
             gone = [version.digest for version in run.versions if version.digest not in {*kept, *run.aliases.values()}]
-            unused = [digest for digest in gone if registry.withdraw(session, model=run.name, digest=digest)]
+            unused = [digest for digest in gone if registry.clear_away(session, model=run.name, digest=digest)]
         if gone:
             wakes.registry(self._redis, self.job.id)
         self._store.delete(*map(checkpoint_path, unused))

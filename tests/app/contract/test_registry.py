@@ -3,6 +3,7 @@ import math
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from app.contract import registry
 from app.contract.database import Database
@@ -170,3 +171,20 @@ def test_two_who_promote_at_once_have_promoted_one(database: Database, store: St
     with meanwhile(database, "INSERT INTO aliases", lambda: promote(one)):
         assert promote(two) == one.digest
     assert model(database).resolve() == two
+
+
+def test_a_version_that_is_getting_its_first_name_cannot_be_removed(database: Database, store: Store) -> None:
+    version = publish(database, store, "one")
+
+    def remove() -> None:
+        with database.session() as session:
+            session.execute(sa.text("SET LOCAL lock_timeout = '100ms'"))
+            registry.withdraw(session, model="faces", digest=version.digest)
+
+    def fail_to_remove() -> None:
+        with pytest.raises(sa.exc.OperationalError):  # it waits for the lock
+            remove()
+
+    with meanwhile(database, "INSERT INTO aliases", fail_to_remove), database.session() as session:
+        registry.point(session, model="faces", alias="production", digest=version.digest)
+    assert model(database).resolve() == version

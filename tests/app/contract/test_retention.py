@@ -12,6 +12,7 @@ from app.contract.database import Database, now
 from app.contract.states import JobState
 from app.contract.store import Store
 from app.contract.tables import DeliveryRow, EventRow, IdempotencyRow, JobRow, WebhookRow
+from tests.app.contract.meanwhile import meanwhile
 from tests.app.contract.test_registry import checkpoint
 
 OLD, CUT = now() - timedelta(days=40), now() - timedelta(days=30)
@@ -150,6 +151,33 @@ def test_a_checkpoint_of_a_run_stays_while_an_alias_or_a_living_job_names_it(dat
     end(database, drawing)
     assert remove_versions(database) == [drawn]
     assert remove(database) == [drawing]
+
+
+def test_a_checkpoint_that_another_process_removes_at_the_same_time_is_left_to_it(
+    database: Database, store: Store
+) -> None:
+    run = accept(database, training.KIND)
+    digests = sorted(publish(database, store, run, source=run, note=str(note)) for note in range(2))
+    end(database, run)
+    theirs: list[str] = []
+    with meanwhile(database, "versions.header", lambda: theirs.extend(remove_versions(database))):
+        assert remove_versions(database) == []
+    assert theirs == digests
+
+
+def test_a_checkpoint_that_gets_a_name_at_the_same_time_stays_and_the_others_go(
+    database: Database, store: Store
+) -> None:
+    run = accept(database, training.KIND)
+    named, free = sorted(publish(database, store, run, source=run, note=str(note)) for note in range(2))
+    end(database, run)
+
+    def name() -> None:
+        with database.session() as session:
+            registry.point(session, model=run, alias="favourite", digest=named)
+
+    with meanwhile(database, "versions.header", name):
+        assert remove_versions(database) == [free]
 
 
 def test_states_of_ended_runs_and_uploads_that_were_looked_through_are_done_with(database: Database) -> None:

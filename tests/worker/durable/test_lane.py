@@ -15,6 +15,7 @@ from app.contract.database import Database
 from app.contract.states import JobState
 from tests.worker.running import until
 from worker.durable.lane import Lane
+from worker.durable.lease import Lease
 from worker.durable.runner import Runner, Work
 
 
@@ -98,3 +99,21 @@ def test_a_lane_that_leaves_hands_its_job_over_and_takes_no_other(database: Data
         leaving.leave()
         until(lambda: state(database, held) is JobState.QUEUED)
     assert state(database, waiting) is JobState.QUEUED
+
+
+def test_a_lane_goes_on_after_a_failure_that_nobody_expected(
+    database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold, refused = Lease.__enter__, []
+
+    def once_without_a_thread(lease: Lease) -> Lease:
+        if not refused:
+            refused.append(lease)
+            raise RuntimeError("can't start new thread")
+        return hold(lease)
+
+    monkeypatch.setattr(Lease, "__enter__", once_without_a_thread)
+    left, next_one = accept(database, "draw", "draw")
+    with lane(database, redis_url, lambda _: {}):
+        until(lambda: state(database, next_one) is JobState.SUCCEEDED)
+    assert state(database, left) is JobState.RUNNING  # until its lease runs out

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import obstore.exceptions
 import pytest
 import redis
 
@@ -9,6 +10,7 @@ from app.contract.database import Database
 from app.contract.messages import REGISTRY_CHANNEL
 from tests.worker.running import until
 from tests.worker.serving.test_warm_up import Sized, publish
+from worker.serving.engine import Engine
 from worker.serving.loaded import Loaded
 from worker.serving.preload import Preload
 
@@ -67,3 +69,24 @@ def test_what_nobody_used_yet_does_not_push_out_what_is_in_use(client, database,
     client.publish(REGISTRY_CHANNEL, "a")
     until(lambda: again in loaded.digests())
     assert third not in loaded.digests()
+
+
+@pytest.mark.parametrize("error", [obstore.exceptions.BaseError("the store is away"), ZeroDivisionError()])
+def test_a_promotion_that_cannot_be_followed_does_not_end_the_watch(client, database, tmp_path, error):
+    failed, (bad, good) = [], publish(database, tmp_path, "bad", "good").values()
+
+    def load(digest: str) -> Engine:
+        if digest == bad:
+            failed.append(digest)
+            raise error
+        return Sized(digest)
+
+    loaded = Loaded(load, budget_bytes=10 * SIZE)
+    preload = Preload(client, database, loaded)
+    preload.start()
+    until(lambda: client.pubsub_numsub(REGISTRY_CHANNEL)[0][1] > 0)
+    for name in ("bad", "good"):
+        client.publish(REGISTRY_CHANNEL, name)
+    until(lambda: loaded.digests() == (good,))
+    preload.stop()
+    assert failed == [bad]
