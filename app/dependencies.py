@@ -1,7 +1,6 @@
-"""The parts of a running api, and how routes ask for them."""
+"""How routes ask for the parts of a running api, and for what a request tells of itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import redis.asyncio
@@ -10,7 +9,6 @@ from fastapi import Depends, Header, Path, Request
 from app.access.auth import requires
 from app.access.caller import Caller
 from app.access.keyring import Keyring
-from app.access.limits import Limits
 from app.access.usage import Usage
 from app.contract.database import Database
 from app.contract.settings import Settings
@@ -25,7 +23,6 @@ from app.drawing.sheets import Sheets
 from app.drawing.walks import Walks
 from app.http.prefer import Prefer
 from app.interactive.catalog import Catalog
-from app.interactive.classification import Classification
 from app.interactive.codec import Codec
 from app.interactive.inference import Inference
 from app.interactive.workers import Workers
@@ -37,40 +34,6 @@ from app.jobs.training_checks import TrainingChecks
 from app.jobs.trainings import Trainings
 from app.metrics import Metrics
 from app.protocols.oip import Interpreter
-
-
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """Everything that lives as long as the process serves."""
-
-    settings: Settings
-    redis: redis.asyncio.Redis
-    database: Database
-    store: Store
-    catalog: Catalog
-    keyring: Keyring
-    limits: Limits
-    metrics: Metrics
-    workers: Workers
-    inference: Inference
-    codec: Codec
-    credentials: Credentials
-    face_cache: FaceCache
-    faces: Faces
-    usage: Usage
-    addresses: Addresses
-    interpreter: Interpreter
-    seed_search: SeedSearch
-    walks: Walks
-    sheets: Sheets
-    provenance: Provenance
-    classification: Classification
-    durable: Durable
-    outputs: Outputs
-    datasets: Datasets
-    training_checks: TrainingChecks
-    trainings: Trainings
-    curator: Curator
 
 
 def _part(name: str) -> Callable[[Request], Any]:

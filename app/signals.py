@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Iterator
+from typing import Self
 
 import redis.asyncio
 import redis.exceptions
@@ -27,16 +28,16 @@ class Signals:
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._client = client
         self._sleepers: dict[str, set[asyncio.Event]] = {}
-        self._task: Background | None = None
+        self._listening = Background(self._listen)
 
-    def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Begin to listen."""
-        self._task = Background(self._listen())
+        self._listening.start()
+        return self
 
-    async def stop(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop listening."""
-        if self._task is not None:
-            await self._task.stop()
+        await self._listening.stop()
 
     @contextlib.contextmanager
     def sleeper(self, channel: str) -> Iterator[asyncio.Event]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 import redis.asyncio
 import redis.exceptions
@@ -49,31 +50,36 @@ class Keyring:
 
     Args:
         database: where the keys are.
-        admin_key: the key with every scope that the settings name; without it nobody needs a key.
         client: tells other processes of changes.
+        wakes: tells of theirs.
+        admin_key: the key with every scope that the settings name; without it nobody needs a key.
     """
 
-    def __init__(self, database: Database, admin_key: str | None, client: redis.asyncio.Redis) -> None:
-        self._database, self._client = database, client
+    def __init__(
+        self, database: Database, client: redis.asyncio.Redis, wakes: signals.Signals, *, admin_key: str | None
+    ) -> None:
+        self._database, self._client, self._signals = database, client, wakes
         self._admin_digest = keys.digest(admin_key) if admin_key else None
         self._known: dict[str, _Known] = {}
         self._used: dict[str, datetime] = {}
-        self._tasks: list[Background] = []
+        self._following, self._noting = Background(self._follow), Background(self._note_use)
+
+    async def __aenter__(self) -> Self:
+        """Hear of changes, and write down from time to time which keys were used."""
+        self._following.start()
+        self._noting.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Write down what was used lately, and end."""
+        await self._following.stop()
+        await self._noting.stop()
+        await self._write_use()
 
     @property
     def configured(self) -> bool:
         """Whether callers need a key at all."""
         return self._admin_digest is not None
-
-    def start(self, wakes: signals.Signals) -> None:
-        """Hear of changes, and write down from time to time which keys were used."""
-        self._tasks = [Background(self._follow(wakes)), Background(self._note_use())]
-
-    async def stop(self) -> None:
-        """Write down what was used lately, and end."""
-        for task in self._tasks:
-            await task.stop()
-        await self._write_use()
 
     async def identify(self, secret: str | None) -> Caller:
         """The caller who knows `secret`. Raises `Unauthenticated`."""
@@ -125,8 +131,8 @@ class Keyring:
         ends = min((end for end in (key.expires_at, secret_ends) if end is not None), default=None)
         return _Known(Caller(key.owner, frozenset(key.scopes), key.id), digest, ends, believed_until)
 
-    async def _follow(self, wakes: signals.Signals) -> None:
-        with wakes.sleeper(KEYS_CHANNEL) as signal:
+    async def _follow(self) -> None:
+        with self._signals.sleeper(KEYS_CHANNEL) as signal:
             while True:
                 await signal.wait()
                 signal.clear()

@@ -8,13 +8,13 @@ import contextvars
 import time
 from collections import Counter
 from dataclasses import dataclass
+from typing import Self
 
 import redis.asyncio
 import redis.exceptions
 
 from app.contract.errors import BudgetSpent
 from app.contract.messages import PREFIX
-from app.rounds import Rounds
 
 FLUSH_SECONDS = 1.0
 KEPT_DAYS = 35
@@ -45,15 +45,12 @@ class Usage:
         self._client, self.budget = client, budget
         self._new: Counter[tuple[str, str, str]] = Counter()
         self._drawn: dict[tuple[str, str], int] = {}  # of all processes together, as Redis said last
-        self._rounds = Rounds("usage", self.flush, pause_seconds=FLUSH_SECONDS)
 
-    def start(self) -> None:
-        """Add to Redis from now on."""
-        self._rounds.start()
+    async def __aenter__(self) -> Self:
+        return self
 
-    async def stop(self) -> None:
-        """Add what is left."""
-        await self._rounds.stop()
+    async def __aexit__(self, *_: object) -> None:
+        """Add what is left to Redis."""
         await self.flush()
 
     def check(self) -> None:

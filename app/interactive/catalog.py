@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
+from typing import Self
 
 import sqlalchemy.exc
 
@@ -28,25 +29,27 @@ class Catalog:
     to ask.
 
     Args:
+        database: where the registry is.
+        wakes: tells of its changes.
         classifier: name of the model that serves a classify request which names none.
         generator: the same for drawing.
     """
 
-    def __init__(self, database: Database, *, classifier: str, generator: str) -> None:
-        self._database = database
+    def __init__(self, database: Database, wakes: signals.Signals, *, classifier: str, generator: str) -> None:
+        self._database, self._signals = database, wakes
         self._defaults: dict[Kind, str] = {"classifier": classifier, "generator": generator}
         self._models: dict[str, Model] = {}
-        self._task: Background | None = None
+        self._following = Background(self._follow)
 
-    async def start(self, wakes: signals.Signals) -> None:
+    async def __aenter__(self) -> Self:
         """Read the registry now, and from then on whenever it changes."""
         await asyncio.to_thread(self.refresh)
-        self._task = Background(self._follow(wakes))
+        self._following.start()
+        return self
 
-    async def stop(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Follow no more."""
-        if self._task is not None:
-            await self._task.stop()
+        await self._following.stop()
 
     def refresh(self) -> None:
         """Read the registry. Raises what SQLAlchemy raises."""
@@ -91,8 +94,8 @@ class Catalog:
             raise WrongKind(model=model.name, kind=model.kind, wanted=kind)
         return model.resolve(_short(wanted))
 
-    async def _follow(self, wakes: signals.Signals) -> None:
-        with wakes.sleeper(REGISTRY_CHANNEL) as signal:
+    async def _follow(self) -> None:
+        with self._signals.sleeper(REGISTRY_CHANNEL) as signal:
             while True:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(REFRESH_SECONDS):

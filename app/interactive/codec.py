@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
 from PIL import Image
 
@@ -45,6 +45,13 @@ class Codec:
         self._pace = Pace()
         self._waiting = 0
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     async def decode(self, files: Sequence[bytes], version: Version, *, deadline: float | None = None) -> list[bytes]:
         """Pixels, uint8 [size, size, channels], of each file, as the network of `version` takes them.
 
@@ -80,10 +87,6 @@ class Codec:
         work = partial(_overlay, pixels, heat, size=size, channels=_channels(channels))
         png = (await self._each(lambda _: work(), 1, deadline=deadline))[0]
         return Explanation(base64=base64.b64encode(png).decode())
-
-    def stop(self) -> None:
-        """Let the threads go."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _each(self, work: Callable[[int], T], count: int, *, deadline: float | None) -> list[T]:
         room = self._pace.room(self._max_queue_seconds, least=_FEWEST_WAITING, most=self._max_queued_images)

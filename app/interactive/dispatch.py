@@ -8,8 +8,9 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Self
 
 import pydantic
 import redis.asyncio
@@ -26,6 +27,7 @@ from app.contract.messages import (
     unpack,
 )
 from app.interactive.publisher import Publisher
+from app.interactive.workers import Workers
 
 _POP_SECONDS = 2.0
 _PAUSE_SECONDS = 0.2
@@ -49,37 +51,39 @@ class Dispatcher:
 
     Args:
         client: connection for the reader alone; its read timeout must exceed two seconds.
-        ready_workers: tells how many workers are there to take a batch.
+        publisher: sends them.
+        workers: who answers.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, publisher: Publisher, *, ready_workers: Callable[[], int]) -> None:
-        self._client, self._publisher, self._ready_workers = client, publisher, ready_workers
+    def __init__(self, client: redis.asyncio.Redis, publisher: Publisher, workers: Workers) -> None:
+        self._client, self._publisher, self._workers = client, publisher, workers
         self._process = secrets.token_hex(6)
         self._outstanding: dict[str, _Outstanding] = {}
         self._number = 0
-        self._reader: Background | None = None
+        self._reader = Background(self._read)
         self._again: set[asyncio.Task[None]] = set()
+        workers.on_restart(self.suspect)
 
     @property
     def workers(self) -> int:
         """How many workers are there to take a batch."""
-        return self._ready_workers()
+        return self._workers.count(INFER_QUEUE)
 
     @property
     def reply_to(self) -> str:
         """The list on which this process waits for replies."""
         return replies_key(self._process)
 
-    def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Begin to read replies."""
-        self._reader = Background(self._read())
+        self._reader.start()
+        return self
 
-    async def stop(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Read no more."""
         for task in self._again:
             task.cancel()
-        if self._reader is not None:
-            await self._reader.stop()
+        await self._reader.stop()
 
     def next_id(self) -> str:
         """An identity for a batch of this process."""

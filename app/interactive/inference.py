@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 from app.access.limits import Limits, whose_turn
 from app.contract import tracing
@@ -62,6 +63,14 @@ class Inference:
 
         self._classify = coalescer(self._send_subjects)
         self._draw = coalescer(self._send_drawings)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give up what is out."""
+        await self._classify.stop()
+        await self._draw.stop()
 
     @property
     def batches_sent(self) -> int:
@@ -122,11 +131,6 @@ class Inference:
         _, body = await self._dispatcher.send(batch, deadline=deadline)
         distances, seeds = body[: len(body) // 2].cast("f").tolist(), body[len(body) // 2 :].cast("i").tolist()
         return [(str(seed), distance) for seed, distance in zip(seeds, distances, strict=True)]
-
-    async def stop(self) -> None:
-        """Give up what is out."""
-        await self._classify.stop()
-        await self._draw.stop()
 
     async def _send_subjects(self, digest: str, subjects: Sequence[Subject], deadline: float) -> Answer[Scores]:
         batch_id = self._dispatcher.next_id()

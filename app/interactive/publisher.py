@@ -6,7 +6,7 @@ request nothing: it is refused at once.
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import redis.exceptions
 
@@ -25,6 +25,13 @@ class Publisher:
         self._budget = settings.publish_budget_seconds
         self._redis = redis_client.connect(settings.redis, read_seconds=self._budget)
         self._open = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
 
     def note(self, redis_answers: bool) -> None:
         """Learn from someone who asks Redis regularly whether it answers."""
@@ -63,7 +70,3 @@ class Publisher:
         except (TimeoutError, OSError, redis.exceptions.RedisError) as error:
             self._open = True
             raise BrokerUnavailable(retry_after=_RETRY_AFTER) from error
-
-    async def stop(self) -> None:
-        """Close the connections."""
-        await self._redis.aclose()

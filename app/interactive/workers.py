@@ -8,6 +8,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable
+from typing import Self
 
 import pydantic
 import redis.asyncio
@@ -26,36 +27,34 @@ class Workers:
     """The live workers. Belongs to one event loop.
 
     Args:
-        on_restart: called when a worker has come back, with the moment (time of the event loop) at which its new life
-            was first seen: work that was sent before may be lost.
+        client: where they report.
+        wakes: tells that one has reported.
         on_poll: called after each look with whether Redis answered.
     """
 
-    def __init__(
-        self,
-        client: redis.asyncio.Redis,
-        wakes: signals.Signals,
-        *,
-        on_restart: Callable[[float], None],
-        on_poll: Callable[[bool], None],
-    ) -> None:
-        self._client, self._signals = client, wakes
-        self._on_restart, self._on_poll = on_restart, on_poll
+    def __init__(self, client: redis.asyncio.Redis, wakes: signals.Signals, *, on_poll: Callable[[bool], None]) -> None:
+        self._client, self._signals, self._on_poll = client, wakes, on_poll
+        self._on_restart: list[Callable[[float], None]] = []
         # Every boot of a name, so that two workers who share one by mistake do not seem to restart for ever.
         self._boots: dict[str, set[str]] = {}
         self._returning: dict[str, float] = {}  # workers of a new boot that are not ready yet, and when they were seen
-        self._task: Background | None = None
+        self._watching = Background(self._watch)
         self.reports: tuple[WorkerReport, ...] = ()
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Look once, and from then on each second."""
         await self.look()
-        self._task = Background(self._watch())
+        self._watching.start()
+        return self
 
-    async def stop(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Look no more."""
-        if self._task is not None:
-            await self._task.stop()
+        await self._watching.stop()
+
+    def on_restart(self, call: Callable[[float], None]) -> None:
+        """Have `call` called when a worker has come back, with the moment (time of the event loop) at which its new
+        life was first seen: work that was sent before may be lost."""
+        self._on_restart.append(call)
 
     def ready(self, queue: str) -> bool:
         """Whether some worker takes what is put into `queue`."""
@@ -91,7 +90,8 @@ class Workers:
         boots.add(report.boot)
         if report.state is WorkerState.READY and (seen := self._returning.pop(report.name, None)) is not None:
             _log.warning("worker %s has come back; what it had is sent again", report.name)
-            self._on_restart(seen)
+            for call in self._on_restart:
+                call(seen)
 
     async def _watch(self) -> None:
         with self._signals.sleeper(WORKERS_CHANNEL) as signal:

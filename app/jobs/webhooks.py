@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from standardwebhooks import Webhook
 
@@ -34,7 +34,10 @@ class Webhooks:
         self._database = database
         self._private = settings.webhook_private_addresses
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         """Let go of every connection; what is under way is sent again later."""
         if "_http" in self.__dict__:
             await self._http.aclose()

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app import errors, openapi
+from app.assembly import Parts
 from app.contract.errors import (
     BodyTooLarge,
     Busy,
@@ -28,7 +29,7 @@ from app.contract.messages import INFER_QUEUE
 from app.contract.registry import Version
 from app.contract.schemas.classify import ClassifyOptions, ClassifyResponse
 from app.contract.schemas.jobs import JobView
-from app.dependencies import IdempotencyKey, Parts, Predictor, Preference
+from app.dependencies import IdempotencyKey, Predictor, Preference
 from app.http.idempotency import Claim
 from app.interactive import uploads
 from app.jobs.job_view import INPUT_PIXELS

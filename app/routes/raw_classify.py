@@ -11,8 +11,8 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from app.access import auth
+from app.assembly import Parts
 from app.contract.errors import Busy
-from app.dependencies import Parts
 from app.http import refusals
 from app.interactive import uploads
 from app.routes import classify

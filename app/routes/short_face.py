@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import Receive, Scope, Send
 
 from app.access import auth, viewing
-from app.dependencies import Parts
+from app.assembly import Parts
 from app.drawing.face_options import FORMATS
 from app.routes import faces
 

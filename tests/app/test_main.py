@@ -1,28 +1,12 @@
 import concurrent.futures
-from pathlib import Path
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
 
 from app.contract.settings import Settings
-from app.main import StartRefused, create_app
+from app.main import create_app
 from tests.app import serving
-
-
-def test_it_refuses_an_address_that_others_reach_without_a_key(tmp_path: Path, api_redis: str) -> None:
-    settings = serving.home_settings(tmp_path, api_redis, host="0.0.0.0")
-    serving.publish(settings)
-    with pytest.raises(StartRefused, match="LIKENESS_ADMIN_KEY"), TestClient(create_app(settings)):
-        pass
-
-
-def test_it_refuses_a_database_without_its_schema(tmp_path: Path, api_redis: str) -> None:
-    with (
-        pytest.raises(StartRefused, match="likeness prepare"),
-        TestClient(create_app(serving.home_settings(tmp_path, api_redis))),
-    ):
-        pass
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "127.0.0.1:1", "[::1]:8000", "LOCALHOST"])

@@ -8,21 +8,21 @@ from app.rounds import Rounds
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_round_that_fails_for_want_of_the_database_is_made_up_for() -> None:
+@pytest.mark.parametrize(
+    "error", [sqlalchemy.exc.OperationalError("SELECT", {}, OSError("gone")), KeyError("nobody expected this")]
+)
+async def test_a_round_that_fails_is_made_up_for(error: Exception) -> None:
     done, again = 0, asyncio.Event()
 
     async def work() -> None:
         nonlocal done
         done += 1
         if done == 1:
-            raise sqlalchemy.exc.OperationalError("SELECT", {}, OSError("gone"))
+            raise error
         again.set()
 
-    rounds = Rounds("work", work, pause_seconds=0.001)
-    rounds.start()
-    async with asyncio.timeout(60):
+    async with Rounds("work", work, pause_seconds=0.001), asyncio.timeout(60):
         await again.wait()
-    await rounds.stop()
     before = done
     await asyncio.sleep(0.01)
     assert done == before
@@ -34,8 +34,6 @@ async def test_the_first_round_waits_for_its_time() -> None:
     async def work() -> None:
         begun.set()
 
-    rounds = Rounds("work", work, pause_seconds=60, first_seconds=60)
-    rounds.start()
-    await asyncio.sleep(0.01)
-    await rounds.stop()
+    async with Rounds("work", work, pause_seconds=60, first_seconds=60):
+        await asyncio.sleep(0.01)
     assert not begun.is_set()

@@ -30,24 +30,19 @@ def database(tmp_path: Path) -> Database:
 @pytest.fixture
 async def keyrings(database: Database, api_redis: str) -> AsyncIterator[tuple[Keyring, Keyring]]:
     """Those of two api processes."""
-    client = redis_client.connect(api_redis)
-    signals = Signals(client)
-    signals.start()
-    both = Keyring(database, "admin-secret", client), Keyring(database, "admin-secret", client)
-    for keyring in both:
-        keyring.start(signals)
-    yield both
-    for keyring in both:
-        await keyring.stop()
-    await signals.stop()
-    await client.aclose()
+    async with (
+        redis_client.connect(api_redis) as client,
+        Signals(client) as signals,
+        Keyring(database, client, signals, admin_key="admin-secret") as one,
+        Keyring(database, client, signals, admin_key="admin-secret") as other,
+    ):
+        yield one, other
     database.close()
 
 
 async def test_without_an_admin_key_nobody_needs_one(database: Database, api_redis: str) -> None:
-    client = redis_client.connect(api_redis)
-    assert await Keyring(database, None, client).identify(None) is ANYONE
-    await client.aclose()
+    async with redis_client.connect(api_redis) as client:
+        assert await Keyring(database, client, Signals(client), admin_key=None).identify(None) is ANYONE
     database.close()
 
 
@@ -113,15 +108,18 @@ async def test_a_key_ends_in_the_middle_of_being_believed(
         await here.identify(secret)
 
 
-async def test_the_last_use_is_written_down_later(database: Database, keyrings: tuple[Keyring, Keyring]) -> None:
-    keyring, _ = keyrings
+async def test_the_last_use_is_written_down_later(database: Database, api_redis: str) -> None:
     with database.session() as session:
         key, secret = keys.create(session, name="shop", scopes=["predict"])
-    await keyring.identify(secret)
-    with database.session() as session:
-        assert keys.get(session, key.id).last_used_at is None
-    await keyring.stop()
+    async with (
+        redis_client.connect(api_redis) as client,
+        Keyring(database, client, Signals(client), admin_key="admin-secret") as keyring,
+    ):
+        await keyring.identify(secret)
+        with database.session() as session:
+            assert keys.get(session, key.id).last_used_at is None
     with database.session() as session:
         used = keys.get(session, key.id).last_used_at
     assert used is not None
     assert now() - used < timedelta(seconds=30)
+    database.close()

@@ -21,7 +21,9 @@ from app.interactive.codec import Codec
 from app.interactive.dispatch import Dispatcher
 from app.interactive.inference import Inference
 from app.interactive.publisher import Publisher
+from app.interactive.workers import Workers
 from app.metrics import Metrics
+from app.signals import Signals
 from tests.app import serving
 
 pytestmark = pytest.mark.anyio
@@ -50,9 +52,14 @@ class HeldWorker(Dispatcher):
     """Answers each batch with grey pictures, as soon as `go` is set."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(redis_client.connect(NO_REDIS), Publisher(settings), ready_workers=lambda: 1)
+        client, publisher = redis_client.connect(NO_REDIS), Publisher(settings)
+        super().__init__(client, publisher, Workers(client, Signals(client), on_poll=publisher.note))
         self.go = asyncio.Event()
         self.taken: list[str] = []
+
+    @property
+    def workers(self) -> int:
+        return 1
 
     async def send(
         self, batch: InteractiveBatch, *, deadline: float, payload: Mapping[str, bytes] | None = None
@@ -106,9 +113,8 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 async def drawer(settings: Settings) -> AsyncIterator[Drawer]:
     drawer = Drawer(settings)
-    yield drawer
-    await drawer.inference.stop()
-    drawer.codec.stop()
+    async with drawer.codec, drawer.inference:
+        yield drawer
 
 
 async def outcome(asked: asyncio.Task[list[Made]]) -> type[LikenessError] | None:

@@ -24,7 +24,7 @@ def home(tmp_path: Path, api_redis: str) -> Iterator[tuple[Catalog, Database, St
     settings = serving.home_settings(tmp_path, api_redis)
     serving.publish(settings)
     database = Database(settings.database)
-    catalog = Catalog(database, classifier="clothing", generator="faces")
+    catalog = Catalog(database, Signals(redis_client.connect(api_redis)), classifier="clothing", generator="faces")
     catalog.refresh()
     yield catalog, database, Store(settings.store)
     database.close()
@@ -70,21 +70,19 @@ def test_only_a_digest_names_a_version_for_ever() -> None:
 async def test_a_promotion_is_seen_at_once_when_it_is_signalled(
     home: tuple[Catalog, Database, Store], api_redis: str
 ) -> None:
-    catalog, database, store = home
-    client = redis_client.connect(api_redis)
-    signals = Signals(client)
-    signals.start()
-    await catalog.start(signals)
-    other = serving.checkpoint("generator", size=32, channels=3)
-    with database.session() as session:
-        version = registry.publish(session, store, name="faces", checkpoint=other, onnx=None, source="imported")
-        registry.point(session, model="faces", alias="production", digest=version.digest)
-    await asyncio.sleep(0.1)
-    with redis.Redis.from_url(api_redis) as publisher:
-        publisher.publish(REGISTRY_CHANNEL, "faces")
-    async with asyncio.timeout(2):
-        while catalog.resolve("faces", kind="generator").digest != version.digest:
-            await asyncio.sleep(0.01)
-    await catalog.stop()
-    await signals.stop()
-    await client.aclose()
+    _, database, store = home
+    async with (
+        redis_client.connect(api_redis) as client,
+        Signals(client) as signals,
+        Catalog(database, signals, classifier="clothing", generator="faces") as catalog,
+    ):
+        other = serving.checkpoint("generator", size=32, channels=3)
+        with database.session() as session:
+            version = registry.publish(session, store, name="faces", checkpoint=other, onnx=None, source="imported")
+            registry.point(session, model="faces", alias="production", digest=version.digest)
+        await asyncio.sleep(0.1)
+        with redis.Redis.from_url(api_redis) as publisher:
+            publisher.publish(REGISTRY_CHANNEL, "faces")
+        async with asyncio.timeout(2):
+            while catalog.resolve("faces", kind="generator").digest != version.digest:
+                await asyncio.sleep(0.01)

@@ -1,7 +1,7 @@
 import asyncio
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +34,9 @@ class Paired(Codec):
 
 
 @pytest.fixture
-def classification(tmp_path: Path) -> Iterator[Classification]:
-    codec = Paired(Settings(home=tmp_path, codec_threads=2))
-    yield Classification(None, codec)  # type: ignore[arg-type]  # scores that are there need no worker
-    codec.stop()
+async def classification(tmp_path: Path) -> AsyncIterator[Classification]:
+    async with Paired(Settings(home=tmp_path, codec_threads=2)) as codec:
+        yield Classification(None, codec)  # type: ignore[arg-type]  # scores that are there need no worker
 
 
 async def test_explained_pictures_of_one_request_are_drawn_side_by_side_and_keep_their_places(

@@ -31,10 +31,9 @@ VERSION = Version(
 
 
 @pytest.fixture
-def codec(tmp_path: Path) -> AsyncIterator[Codec]:
-    codec = Codec(Settings(home=tmp_path, codec_threads=2, max_picture_pixels=10_000), Metrics())
-    yield codec
-    codec.stop()
+async def codec(tmp_path: Path) -> AsyncIterator[Codec]:
+    async with Codec(Settings(home=tmp_path, codec_threads=2, max_picture_pixels=10_000), Metrics()) as codec:
+        yield codec
 
 
 async def test_pictures_come_back_in_their_order(codec: Codec) -> None:
@@ -85,16 +84,15 @@ async def test_what_waits_for_a_thread_waits_no_longer_than_its_deadline(codec: 
 
 async def test_no_more_wait_for_a_thread_than_are_done_in_time(tmp_path: Path) -> None:
     now, go = 0.0, threading.Semaphore(0)
-    codec = Codec(Settings(home=tmp_path, codec_threads=1), Metrics(), clock=lambda: now)
-    waiting = [asyncio.create_task(codec.run(go.acquire)) for _ in range(70)]
-    for task in waiting[:10]:
-        now += 1.0  # each takes a second, and half a second may be waited for
-        go.release()
-        await task
-    waiting += [asyncio.create_task(codec.run(go.acquire)) for _ in range(4)]
-    await asyncio.sleep(0)
-    with pytest.raises(Busy):
-        await codec.run(go.acquire)
-    go.release(64)
-    assert await asyncio.gather(*waiting) == [True] * 74
-    codec.stop()
+    async with Codec(Settings(home=tmp_path, codec_threads=1), Metrics(), clock=lambda: now) as codec:
+        waiting = [asyncio.create_task(codec.run(go.acquire)) for _ in range(70)]
+        for task in waiting[:10]:
+            now += 1.0  # each takes a second, and half a second may be waited for
+            go.release()
+            await task
+        waiting += [asyncio.create_task(codec.run(go.acquire)) for _ in range(4)]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await codec.run(go.acquire)
+        go.release(64)
+        assert await asyncio.gather(*waiting) == [True] * 74

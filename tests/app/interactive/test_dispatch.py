@@ -9,7 +9,7 @@ import pytest
 
 from app import redis_client
 from app.contract.errors import BrokerUnavailable, DeadlineExceeded, NoWorker, WorkerLost
-from app.contract.messages import INFER_QUEUE, Drawing, GenerateBatch, WorkerState
+from app.contract.messages import Drawing, GenerateBatch, WorkerState
 from app.contract.settings import Settings
 from app.interactive.dispatch import Dispatcher
 from app.interactive.publisher import Publisher
@@ -48,22 +48,15 @@ def own(short_dir: Path, tmp_path: Path) -> Iterator[SimpleNamespace]:
 @asynccontextmanager
 async def dispatching(settings: Settings) -> AsyncIterator[tuple[Dispatcher, Workers]]:
     """A dispatcher with all that it needs."""
-    client, reader = redis_client.connect(settings.redis), redis_client.connect(settings.redis)
-    publisher, signals = Publisher(settings), Signals(client)
-    dispatcher = Dispatcher(reader, publisher, ready_workers=lambda: workers.count(INFER_QUEUE))
-    workers = Workers(client, signals, on_restart=dispatcher.suspect, on_poll=publisher.note)
-    signals.start()
-    await workers.start()
-    dispatcher.start()
-    try:
+    async with (
+        redis_client.connect(settings.redis) as client,
+        redis_client.connect(settings.redis) as reader,
+        Publisher(settings) as publisher,
+        Signals(client) as signals,
+        Workers(client, signals, on_poll=publisher.note) as workers,
+        Dispatcher(reader, publisher, workers) as dispatcher,
+    ):
         yield dispatcher, workers
-    finally:
-        await dispatcher.stop()
-        await workers.stop()
-        await signals.stop()
-        await publisher.stop()
-        await client.aclose()
-        await reader.aclose()
 
 
 def batch(dispatcher: Dispatcher, *, seconds: float = 10) -> GenerateBatch:

@@ -29,12 +29,10 @@ async def watching(settings: Settings) -> AsyncIterator[tuple[Workers, list[floa
     """The workers as an api sees them, with the restarts and looks it noticed."""
     restarts: list[float] = []
     looks: list[bool] = []
-    client = redis_client.connect(settings.redis)
-    workers = Workers(client, Signals(client), on_restart=restarts.append, on_poll=looks.append)
-    try:
+    async with redis_client.connect(settings.redis) as client:
+        workers = Workers(client, Signals(client), on_poll=looks.append)
+        workers.on_restart(restarts.append)
         yield workers, restarts, looks
-    finally:
-        await client.aclose()
 
 
 async def test_only_a_worker_that_is_warm_takes_work(own: Settings) -> None:

@@ -2,7 +2,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
@@ -62,28 +62,25 @@ async def living(home: Path, redis_url: str, **options: float) -> AsyncIterator[
     settings = serving.home_settings(home, redis_url, **options)
     database = Cut(settings.database)
     database.migrate()
-    client, publisher = redis_client.connect(redis_url), Publisher(settings)
-    signals = Signals(client)
-    signals.start()
-    try:
-        yield World(
-            settings,
-            database,
-            Durable(
+    with closing(database):
+        async with (
+            redis_client.connect(redis_url) as client,
+            Publisher(settings) as publisher,
+            Signals(client) as signals,
+        ):
+            yield World(
+                settings,
                 database,
-                Store(settings.store),
-                publisher,
-                client,
-                signals,
-                Limits(client, settings),
-                most_waiting=settings.key_waiting_jobs,
-            ),
-        )
-    finally:
-        await signals.stop()
-        await publisher.stop()
-        await client.aclose()
-        database.close()
+                Durable(
+                    database,
+                    Store(settings.store),
+                    publisher,
+                    client,
+                    signals,
+                    Limits(client, settings),
+                    most_waiting=settings.key_waiting_jobs,
+                ),
+            )
 
 
 async def test_what_is_accepted_is_in_the_store_the_database_and_the_queue(tmp_path: Path, api_redis: str) -> None:

@@ -66,7 +66,7 @@ async def test_zero_days_keep_everything_but_what_is_of_no_use(tmp_path: Path, d
 def test_a_running_api_removes_what_is_old(tmp_path: Path, api_redis: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = serving.home_settings(tmp_path, api_redis, job_days=1)
     serving.publish(settings)
-    monkeypatch.setattr("app.main.FIRST_SECONDS", 0.0)
+    monkeypatch.setattr("app.jobs.retention.FIRST_SECONDS", 0.0)
     store = Store(settings.store)
     with contextlib.closing(Database(settings.database)) as database:
         ended_run(database, store, days_ago=2)

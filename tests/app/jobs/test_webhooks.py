@@ -81,11 +81,10 @@ def log(database: Database, job: jobs.Job) -> list[messages.Delivery]:
 
 async def test_every_wanted_event_arrives_once_and_is_signed(database: Database, receiver: str, tmp_path: Path) -> None:
     job = run(database, receiver)
-    deliveries = sender(database, tmp_path)
-    while await deliveries.deliver_due():
-        pass
-    assert await deliveries.deliver_due() == 0
-    await deliveries.close()
+    async with sender(database, tmp_path) as deliveries:
+        while await deliveries.deliver_due():
+            pass
+        assert await deliveries.deliver_due() == 0
     with database.session() as session:
         verifier = Webhook(messages.secret(session, "key_1"))
     told = sorted(
@@ -107,15 +106,14 @@ async def test_a_message_that_is_refused_is_sent_again_later_as_the_same(
 ) -> None:
     Receiver.answers.extend([500] * 4)
     job = run(database, receiver)
-    deliveries = sender(database, tmp_path)
-    assert await deliveries.deliver_due() == 4
-    waiting = log(database, job)
-    assert {(each.state, each.status, each.attempts) for each in waiting} == {(DeliveryState.PENDING, 500, 1)}
-    assert all(timedelta(0) < each.next_at - now() < timedelta(seconds=6) for each in waiting)
-    with database.session() as session:
-        session.execute(sa.update(DeliveryRow).values(next_at=now()))
-    assert await deliveries.deliver_due() == 4
-    await deliveries.close()
+    async with sender(database, tmp_path) as deliveries:
+        assert await deliveries.deliver_due() == 4
+        waiting = log(database, job)
+        assert {(each.state, each.status, each.attempts) for each in waiting} == {(DeliveryState.PENDING, 500, 1)}
+        assert all(timedelta(0) < each.next_at - now() < timedelta(seconds=6) for each in waiting)
+        with database.session() as session:
+            session.execute(sa.update(DeliveryRow).values(next_at=now()))
+        assert await deliveries.deliver_due() == 4
     assert {(each.state, each.attempts) for each in log(database, job)} == {(DeliveryState.DELIVERED, 2)}
     ids = [headers["webhook-id"] for headers, _ in Receiver.got]
     assert sorted(ids[:4]) == sorted(ids[4:])
@@ -127,12 +125,11 @@ async def test_a_message_that_nobody_takes_is_given_up(
 ) -> None:
     Receiver.answers.extend([answer] * 4)
     job = run(database, receiver)
-    deliveries = sender(database, tmp_path)
-    with database.session() as session:
-        messages.write_messages(session)
-        session.execute(sa.update(DeliveryRow).values(attempts=attempts))
-    await deliveries.deliver_due()
-    await deliveries.close()
+    async with sender(database, tmp_path) as deliveries:
+        with database.session() as session:
+            messages.write_messages(session)
+            session.execute(sa.update(DeliveryRow).values(attempts=attempts))
+        await deliveries.deliver_due()
     assert {each.state for each in log(database, job)} == {DeliveryState.FAILED}
 
 
@@ -140,9 +137,8 @@ async def test_an_address_that_has_become_private_gets_nothing(
     database: Database, receiver: str, tmp_path: Path
 ) -> None:
     job = run(database, receiver)
-    deliveries = sender(database, tmp_path, private=False)
-    await deliveries.deliver_due()
-    await deliveries.close()
+    async with sender(database, tmp_path, private=False) as deliveries:
+        await deliveries.deliver_due()
     assert Receiver.got == []
     assert "is not an address of the public internet" in str(log(database, job)[0].error)
 
