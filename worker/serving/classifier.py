@@ -63,7 +63,7 @@ class Classifier(Engine):
 
     def warm_up(self, largest: int) -> None:
         for count in ladder(largest):
-            self._network.logits(np.zeros((count, *self._shape), np.uint8))
+            halving(self._network.logits, np.zeros((count, *self._shape), np.uint8))
 
 
 def _softmax(logits: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -37,8 +37,8 @@ class Generator(Engine):
     def generate(self, drawings: Sequence[Drawing]) -> NDArray[np.uint8]:
         styles = np.stack([self._style(drawing) for drawing in drawings])
         if self.together:
-            return halving(self._network.pixels, styles)
-        return np.concatenate([halving(self._network.pixels, styles[i : i + 1]) for i in range(len(styles))])
+            return self._pixels(styles)
+        return np.concatenate([self._pixels(styles[i : i + 1]) for i in range(len(styles))])
 
     def similar(self, drawing: Drawing, count: int) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         label = drawing.label
@@ -52,14 +52,18 @@ class Generator(Engine):
 
     def warm_up(self, largest: int) -> None:
         styles = np.stack([self._styles.draw(f"witness {number}") for number in range(largest)])
-        alone = np.concatenate([self._network.pixels(styles[i : i + 1]) for i in range(min(_WITNESSES, largest))])
-        same = [self._network.pixels(styles[:count])[: len(alone)] for count in ladder(largest)]
+        alone = np.concatenate([self._pixels(styles[i : i + 1]) for i in range(min(_WITNESSES, largest))])
+        same = [self._pixels(styles[:count])[: len(alone)] for count in ladder(largest)]
         # Witnesses at the end, too, in batches that fill no register: kernels treat the rows left over differently.
         odd = [np.ascontiguousarray(styles[:count][::-1]) for count in (3, 5, 7) if count <= len(alone)]
-        same += [self._network.pixels(batch)[::-1] for batch in odd]
+        same += [self._pixels(batch)[::-1] for batch in odd]
         self.together = all(np.array_equal(drawn, alone[: len(drawn)]) for drawn in same)
         if not self.together:
             _log.warning("a picture depends on its batch, so this generator draws one by one", digest=self.digest[:12])
+
+    def _pixels(self, styles: NDArray[np.float32]) -> NDArray[np.uint8]:
+        pictures: NDArray[np.uint8] = halving(self._network.pixels, styles)
+        return pictures
 
     def _style(self, drawing: Drawing) -> NDArray[np.float32]:
         classes, directions = self._styles.classes, self._styles.directions

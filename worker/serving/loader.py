@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from app.contract.errors import BadCheckpoint
+import structlog
+
+from app.contract.errors import BadCheckpoint, LikenessError, OutOfMemory
 from models import checkpoint, styles
+from worker.serving import memory
 from worker.serving.checkpoints import Checkpoints, Files
 from worker.serving.classifier import Classifier, Explainer
 from worker.serving.engine import Engine, Network
@@ -13,6 +16,8 @@ from worker.serving.onnx_network import OnnxNetwork
 
 if TYPE_CHECKING:
     from worker.serving.torch_network import TorchNetwork
+
+_log = structlog.get_logger()
 
 
 class Loader:
@@ -50,14 +55,25 @@ class Loader:
 
         Raises:
             UnknownVersion: there is no such checkpoint any more.
-            BadCheckpoint: it is damaged, or of a later format.
+            BadCheckpoint: it is damaged, of a later format, or cannot be run.
+            OutOfMemory: it takes more than there is.
         """
         files = self._checkpoints.fetch(digest)
         try:
             engine = self._build(files, checkpoint.read_header(files.checkpoint))
+            engine.warm_up(self._largest_batch)
+        except LikenessError:
+            raise
         except checkpoint.NotACheckpoint as error:
             raise BadCheckpoint(reason=str(error)) from error
-        engine.warm_up(self._largest_batch)
+        except Exception as error:
+            if memory.means_too_little(error):
+                raise OutOfMemory from error
+            # A GPU itself may have failed. That is told as it is: a worker that cannot compute must not become ready.
+            if self.device != "cpu":
+                raise
+            _log.exception("a version cannot be run", digest=digest[:12])
+            raise BadCheckpoint(reason="it could not be run once") from error
         return engine
 
     def _build(self, files: Files, header: checkpoint.Header) -> Engine:

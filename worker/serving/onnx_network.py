@@ -13,6 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from app.contract.errors import BadCheckpoint
+from worker.serving import memory
 
 PART_IMAGES = 4
 """Pictures that a core takes at a time. A core that the api keeps busy takes fewer parts, and the smaller they are the
@@ -95,7 +96,9 @@ def _session(path: Path, digest: str, *, threads: int) -> onnxruntime.InferenceS
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except (onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf, RuntimeError) as error:
+    except Exception as error:  # the exceptions of ONNX Runtime have no base of their own
+        if memory.means_too_little(error):
+            raise
         raise BadCheckpoint(reason=f"ONNX Runtime cannot read the graph of {digest[:12]}") from error
     said = session.get_modelmeta().custom_metadata_map.get("checkpoint")
     if said != digest:

@@ -11,14 +11,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from app.contract.errors import BadCheckpoint
 from models import calibrated, checkpoint, explain
 from models.levels import to_levels
+from worker.serving import memory
 
 
 class TorchNetwork:
     """The checkpoint at `path` on `device`, with the inputs and outputs of its ONNX graph.
 
     One batch computes at a time, whoever asks: a heat map takes notes in the network while it runs.
+
+    Raises:
+        BadCheckpoint: its tensors are not those of the network that it describes.
+        NotACheckpoint: the file is none.
     """
 
     engine = "torch"
@@ -26,9 +32,7 @@ class TorchNetwork:
     def __init__(self, path: Path, *, device: str, threads: int) -> None:
         torch.set_num_threads(threads)
         self._on = torch.device(device)
-        loaded = checkpoint.load(path)
-        network = calibrated.build(loaded) if loaded.header.kind == "classifier" else checkpoint.build(loaded)
-        self._network = network.to(self._on, memory_format=torch.channels_last)
+        self._network = _read(path).to(self._on, memory_format=torch.channels_last)
         self._turn = threading.Lock()
         self.device = torch.cuda.get_device_name(self._on) if self._on.type == "cuda" else "cpu"
 
@@ -56,3 +60,13 @@ class TorchNetwork:
         # A copy, because the pixels of a message are read-only.
         moved = torch.from_numpy(pixels.copy()).to(self._on).permute(0, 3, 1, 2)
         return moved.to(memory_format=torch.channels_last, dtype=torch.float32) / 255
+
+
+def _read(path: Path) -> torch.nn.Module:
+    loaded = checkpoint.load(path)
+    try:
+        return calibrated.build(loaded) if loaded.header.kind == "classifier" else checkpoint.build(loaded)
+    except Exception as error:  # whatever the header says reaches the constructors of networks
+        if memory.means_too_little(error):
+            raise
+        raise BadCheckpoint(reason="its tensors are not those of the network that it describes") from error

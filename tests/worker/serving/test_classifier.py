@@ -74,3 +74,21 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path):
     (tmp_path / "x.onnx").write_bytes(b"not a graph")
     with pytest.raises(BadCheckpoint, match="cannot read the graph"):
         OnnxNetwork(tmp_path / "x.onnx", digest="0" * 64, threads=1)
+
+
+def test_a_largest_batch_that_does_not_fit_is_warmed_up_in_halves(versions):
+    ran = []
+
+    class Small:
+        engine, device = "none", "cpu"
+
+        def logits(self, pixels: np.ndarray) -> np.ndarray:
+            if len(pixels) > 8:
+                raise MemoryError
+            ran.append(len(pixels))
+            return np.zeros((len(pixels), 4), np.float32)
+
+    made = classifier(versions)
+    made._network = Small()
+    made.warm_up(16)
+    assert ran == [1, 4, 8, 8]

@@ -105,3 +105,19 @@ def test_seeds_that_look_like_a_face_are_found_whatever_its_truncation(versions)
 def test_who_looks_for_an_unknown_class_is_told(versions):
     with pytest.raises(BadOption):
         generator(versions, onnx(versions)).similar(Drawing(seed="17", label=2), 3)
+
+
+def test_a_largest_batch_that_does_not_fit_is_warmed_up_in_halves(versions):
+    network, most = onnx(versions), []
+
+    class Small:
+        engine, device = "none", "cpu"
+
+        def pixels(self, styles: np.ndarray) -> np.ndarray:
+            if len(styles) > 8:
+                raise MemoryError
+            most.append(len(styles))
+            return network.pixels(styles)
+
+    assert generator(versions, Small()).together
+    assert max(most) == 8
