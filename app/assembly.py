@@ -194,7 +194,7 @@ def assembled(
     credentials = Credentials(lambda: certificate.load(settings))
     faces = Faces(inference, codec, cache, credentials, aware.usage)
     classification = Classification(inference, codec)
-    datasets = Datasets(database, store)
+    datasets = Datasets(database, store, most_waiting=settings.key_waiting_jobs)
     durable = Durable(
         database,
         store,

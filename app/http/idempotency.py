@@ -52,3 +52,8 @@ class Claim:
             )
         )
         session.flush()
+
+
+def is_taken(session: Session, key: str, *, owner: str | None, route: str) -> bool:
+    """Whether a request came with this key before, whatever its body was."""
+    return session.get(IdempotencyRow, (owner or "", route, key)) is not None

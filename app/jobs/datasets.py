@@ -4,6 +4,7 @@ import contextlib
 
 import sqlalchemy.exc
 
+from app.access import job_bounds
 from app.access.caller import Caller
 from app.contract import datasets, jobs
 from app.contract.database import Database
@@ -12,6 +13,7 @@ from app.contract.errors import UnknownDataset
 from app.contract.jobs import Job
 from app.contract.states import ForbiddenMove, JobState
 from app.contract.store import Store
+from app.http import idempotency
 from app.http.idempotency import Claim
 from app.jobs import dataset_upload
 from app.jobs.dataset_upload import Received
@@ -20,19 +22,31 @@ from app.jobs.dataset_upload import Received
 class Datasets:
     """The data sets of this service. Everything here waits for the database: use it in a thread."""
 
-    def __init__(self, database: Database, store: Store) -> None:
-        self._database, self._store = database, store
+    def __init__(self, database: Database, store: Store, *, most_waiting: int) -> None:
+        self._database, self._store, self._most_waiting = database, store, most_waiting
+
+    def check_room(self, caller: Caller, *, route: str, key: str | None) -> None:
+        """Look whether an upload may come, before it does. One that came before may come again with its key.
+
+        Raises:
+            QueueFull: too many jobs of the caller wait.
+        """
+        with self._database.session() as session:
+            if key is None or not idempotency.is_taken(session, key, owner=caller.key, route=route):
+                job_bounds.check_room(session, caller, most=self._most_waiting)
 
     def accept(self, dataset_id: str, received: Received, caller: Caller, claim: Claim | None) -> tuple[Dataset, Job]:
         """Note an upload whose files are in the store, or find the one that the same `Idempotency-Key` made before.
 
         Raises:
             IdempotencyConflict: the key came before with another body.
+            QueueFull: too many jobs of the caller wait.
         """
         try:
             with self._database.session() as session:
                 made = claim.made_before(session) if claim else None
                 if made is None:
+                    job_bounds.check_room(session, caller, most=self._most_waiting)
                     created = datasets.create(
                         session,
                         dataset_id=dataset_id,

@@ -74,6 +74,7 @@ async def create_dataset(
     idempotency_key: IdempotencyKey = None,
 ) -> DatasetView:
     """The pictures are then looked through by a worker; with `Prefer: wait=N` the answer waits for that."""
+    await asyncio.to_thread(found.check_room, caller, route=ROUTE, key=idempotency_key)
     dataset_id = datasets.new_id()
     received = await dataset_upload.receive(request, store, dataset_id)
     claim = Claim.of(idempotency_key, owner=caller.key, route=ROUTE, body=received.identity())

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy.exc
 from sqlalchemy.orm import Session
 
-from app.access.caller import ANYONE
+from app.access.caller import ANYONE, Caller
 from app.contract import datasets
 from app.contract.database import Database
+from app.contract.errors import QueueFull
 from app.contract.store import Store
 from app.http.idempotency import Claim
 from app.jobs.dataset_upload import Received
@@ -18,6 +20,7 @@ from app.jobs.datasets import Datasets
 
 UPLOAD = datasets.Upload(name="a.zip", size_bytes=3, sha256="0" * 64)
 RECEIVED = Received(name="a", class_names=(), uploads=(UPLOAD,))
+ADA = Caller("key_ada", frozenset({"train"}))
 CLAIM = Claim(owner="", route="/v1/datasets", key="once", body_sha256="0" * 64)
 
 
@@ -65,8 +68,8 @@ def test_an_upload_that_may_have_been_accepted_is_there_for_who_comes_again(data
     first, second = uploaded(store), uploaded(store)
     database.lose = "after"
     with pytest.raises(sqlalchemy.exc.OperationalError):
-        Datasets(database, store).accept(first, RECEIVED, ANYONE, CLAIM)
-    found, _ = Datasets(database, store).accept(second, RECEIVED, ANYONE, CLAIM)
+        Datasets(database, store, most_waiting=1).accept(first, RECEIVED, ANYONE, CLAIM)
+    found, _ = Datasets(database, store, most_waiting=1).accept(second, RECEIVED, ANYONE, CLAIM)
     assert found.id == first
     assert store.list("datasets") == [datasets.upload_path(first, 0)]
 
@@ -75,5 +78,19 @@ def test_an_upload_that_was_not_accepted_leaves_nothing(database: Cut, store: St
     dataset_id = uploaded(store)
     database.lose = "before"
     with pytest.raises(sqlalchemy.exc.OperationalError):
-        Datasets(database, store).accept(dataset_id, RECEIVED, ANYONE, None)
+        Datasets(database, store, most_waiting=1).accept(dataset_id, RECEIVED, ANYONE, None)
     assert store.list("datasets") == []
+
+
+def test_so_many_uploads_of_a_key_wait_and_no_more(database: Cut, store: Store) -> None:
+    found = Datasets(database, store, most_waiting=1)
+    again = replace(CLAIM, owner="key_ada")
+    first, _ = found.accept(uploaded(store), RECEIVED, ADA, again)
+    with pytest.raises(QueueFull):
+        found.check_room(ADA, route=CLAIM.route, key=None)
+    with pytest.raises(QueueFull):  # of two that came at once and found room
+        found.accept(uploaded(store), RECEIVED, ADA, None)
+    assert store.list("datasets") == [datasets.upload_path(first.id, 0)]
+    found.check_room(ADA, route=CLAIM.route, key=CLAIM.key)
+    assert found.accept(uploaded(store), RECEIVED, ADA, again)[0].id == first.id
+    found.check_room(Caller("key_bob", frozenset({"train"})), route=CLAIM.route, key=CLAIM.key)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from app.contract import datasets, jobs, leases, training
 from app.contract.database import Database
@@ -112,6 +113,18 @@ def test_the_same_key_and_body_make_one_data_set(client: TestClient, store: Stor
     assert len(store.list("datasets")) == before + 1
     assert post("another")["code"] == "idempotency_conflict"
     assert len(store.list("datasets")) == before + 1
+
+
+def test_whoever_has_too_much_waiting_is_told_before_the_body_is_read(settings: Settings) -> None:
+    closed = settings.model_copy(update={"admin_key": SecretStr("root"), "key_waiting_jobs": 1})
+    with TestClient(create_app(closed), base_url="http://localhost") as client:
+        asked = {"name": "shop", "scopes": ["train"]}
+        made = client.post("/v1/keys", json=asked, headers={"Authorization": "Bearer root"}).json()
+        headers = {"Authorization": f"Bearer {made['secret']}"}
+        accepted = client.post("/v1/datasets", files={"file": ("a.zip", b"x")}, headers=headers)
+        refused = client.post("/v1/datasets", content=b"nothing that could be read", headers=headers)
+    assert accepted.status_code == 201
+    assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
 
 
 def test_a_data_set_in_use_stays_until_the_training_has_ended(
