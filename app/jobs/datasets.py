@@ -13,10 +13,9 @@ from app.contract.errors import UnknownDataset
 from app.contract.jobs import Job
 from app.contract.states import ForbiddenMove, JobState
 from app.contract.store import Store
-from app.http import idempotency
-from app.http.idempotency import Claim
-from app.jobs import dataset_upload
+from app.jobs import dataset_upload, idempotency
 from app.jobs.dataset_upload import Received
+from app.jobs.idempotency import Claim
 
 
 class Datasets:

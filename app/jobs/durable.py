@@ -22,8 +22,8 @@ from app.contract.jobs import Job
 from app.contract.messages import EVENTS_CHANNEL, JOB_TASK
 from app.contract.states import ForbiddenMove, JobState
 from app.contract.store import Store
-from app.http.idempotency import Claim
 from app.interactive.publisher import Publisher
+from app.jobs.idempotency import Claim
 
 POLL_SECONDS = 1.0  # a wake-up may be lost, so the table is looked at this often all the same
 KEEP_ALIVE_SECONDS = 15.0

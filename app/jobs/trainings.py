@@ -23,9 +23,9 @@ from app.contract.schemas.training import TrainingJobRequest, TrainingPlan
 from app.contract.settings import Settings
 from app.contract.states import JobState
 from app.contract.training import TrainingRequest
-from app.http.idempotency import Claim
 from app.jobs import preset_settings
 from app.jobs.durable import Durable
+from app.jobs.idempotency import Claim
 
 ROUTE = "/v1/training-jobs"
 PROBE_SECONDS = 25.0

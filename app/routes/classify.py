@@ -30,8 +30,8 @@ from app.contract.registry import Version
 from app.contract.schemas.classify import ClassifyOptions, ClassifyResponse
 from app.contract.schemas.jobs import JobView
 from app.dependencies import IdempotencyKey, Predictor, Preference
-from app.http.idempotency import Claim
 from app.interactive import uploads
+from app.jobs.idempotency import Claim
 from app.jobs.job_view import INPUT_PIXELS
 from app.routes.jobs import answer_or_job
 

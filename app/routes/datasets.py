@@ -20,9 +20,9 @@ from app.contract.errors import (
 )
 from app.contract.schemas.datasets import DatasetList, DatasetReport, DatasetView
 from app.dependencies import DatasetsPart, DurablePart, IdempotencyKey, Preference, StorePart, Trainer
-from app.http.idempotency import Claim
 from app.http.paging import After, Limit
 from app.jobs import dataset_upload
+from app.jobs.idempotency import Claim
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 

@@ -34,7 +34,7 @@ from app.dependencies import (
 )
 from app.drawing import faces, generation, marks
 from app.http import negotiation, timing
-from app.http.idempotency import Claim
+from app.jobs.idempotency import Claim
 from app.routes.jobs import answer_or_job
 
 router = APIRouter(tags=["generate"])

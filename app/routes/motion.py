@@ -40,8 +40,8 @@ from app.drawing import face_options, faces, motion, walks
 from app.drawing.face_options import WalkOptions
 from app.drawing.walks import Walk
 from app.http import negotiation, timing
-from app.http.idempotency import Claim
 from app.interactive import catalog
+from app.jobs.idempotency import Claim
 from app.routes.faces import get_face
 from app.routes.jobs import answer_or_job
 

@@ -31,10 +31,10 @@ from app.contract.schemas.training import (
 )
 from app.contract.states import JobState
 from app.dependencies import DurablePart, IdempotencyKey, JobId, Trainer, TrainingChecksPart, TrainingsPart
-from app.http.idempotency import Claim
 from app.http.paging import After, Limit
 from app.jobs import training_view
 from app.jobs.durable import Durable
+from app.jobs.idempotency import Claim
 from app.jobs.trainings import ROUTE, Trainings
 
 router = APIRouter(prefix=ROUTE, tags=["training"])

@@ -14,9 +14,9 @@ from app.contract import datasets
 from app.contract.database import Database
 from app.contract.errors import QueueFull
 from app.contract.store import Store
-from app.http.idempotency import Claim
 from app.jobs.dataset_upload import Received
 from app.jobs.datasets import Datasets
+from app.jobs.idempotency import Claim
 
 UPLOAD = datasets.Upload(name="a.zip", size_bytes=3, sha256="0" * 64)
 RECEIVED = Received(name="a", class_names=(), uploads=(UPLOAD,))

@@ -20,9 +20,9 @@ from app.contract.messages import PREFIX
 from app.contract.settings import Settings
 from app.contract.states import JobState
 from app.contract.store import Store
-from app.http.idempotency import Claim
 from app.interactive.publisher import Publisher
 from app.jobs.durable import Durable
+from app.jobs.idempotency import Claim
 from app.jobs.sweep import Sweep
 from app.metrics import Metrics
 from app.signals import Signals
