@@ -91,16 +91,12 @@ def members(path: Path, limits: Limits = LIMITS) -> Iterator[Member]:
         raise BadArchive(reason="it is damaged, or is neither a zip nor a tar file") from error
 
 
-def inflate(data: bytes, *, limit: int) -> bytes:
-    """The bytes inside gzip data. Raises `BadArchive` when they are damaged or more than `limit`."""
-    engine = zlib.decompressobj(wbits=31)
-    try:
-        found = engine.decompress(data, limit)
-    except zlib.error as error:
-        raise BadArchive(reason="a compressed file inside is damaged") from error
-    if not engine.eof:
-        raise BadArchive(reason=f"a compressed file inside is cut short or has more than {limit} bytes")
-    return found
+def check_total(total: int, *, packed_bytes: int, limits: Limits) -> None:
+    """Raise `BadArchive` when `packed_bytes` become more than they may."""
+    if total > limits.total_bytes:
+        raise BadArchive(reason=f"it unpacks to more than {limits.total_bytes} bytes")
+    if total > limits.unsuspicious_bytes and total > limits.expansion * packed_bytes:
+        raise BadArchive(reason=f"it unpacks to more than {limits.expansion} times its size, as bombs do")
 
 
 def _zip(path: Path, limits: Limits) -> Iterator[Member]:
@@ -108,7 +104,8 @@ def _zip(path: Path, limits: Limits) -> Iterator[Member]:
     with zipfile.ZipFile(path) as archive:
         infos = [info for info in archive.infolist() if not info.is_dir()]
         _check_names([info.filename for info in infos], limits)
-        _check_total(sum(info.file_size for info in infos), path, limits)
+        total = sum(info.file_size for info in infos)
+        check_total(total, packed_bytes=path.stat().st_size, limits=limits)
         _check_overlap(infos)
         for info in infos:
             mode = info.external_attr >> 16
@@ -139,7 +136,7 @@ def _tar(path: Path, start: bytes, limits: Limits) -> Iterator[Member]:
         tarfile.open(fileobj=cast("IO[bytes]", _Sips(raw, limits.member_bytes)), mode="r:") as archive,
     ):
         seen: set[str] = set()
-        total = 0
+        total, packed_bytes = 0, path.stat().st_size
         for info in archive:
             archive.members = []  # type: ignore[attr-defined]  # what was passed is not needed again
             if info.isdir():
@@ -154,7 +151,7 @@ def _tar(path: Path, start: bytes, limits: Limits) -> Iterator[Member]:
             total += info.size
             if len(seen) > limits.members:
                 raise BadArchive(reason=f"it holds more than {limits.members} files")
-            _check_total(total, path, limits)
+            check_total(total, packed_bytes=packed_bytes, limits=limits)
             source = archive.extractfile(info)
             assert source is not None
             data = source.read()
@@ -242,13 +239,6 @@ def _check_names(names: list[str], limits: Limits) -> None:
 def _check_member(name: str, size: int, limits: Limits) -> None:
     if size > limits.member_bytes:
         raise BadArchive(reason=f"{_shown(name)} has more than {limits.member_bytes} bytes")
-
-
-def _check_total(total: int, path: Path, limits: Limits) -> None:
-    if total > limits.total_bytes:
-        raise BadArchive(reason=f"it unpacks to more than {limits.total_bytes} bytes")
-    if total > limits.unsuspicious_bytes and total > limits.expansion * path.stat().st_size:
-        raise BadArchive(reason=f"it unpacks to more than {limits.expansion} times its size, as bombs do")
 
 
 def _check_overlap(infos: list[zipfile.ZipInfo]) -> None:

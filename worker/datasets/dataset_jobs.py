@@ -1,14 +1,16 @@
 """The job that looks an uploaded data set through: from hostile bytes to pictures that can be trained on."""
 
+import contextlib
+import io
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from app.contract import datasets, leases
 from app.contract.database import Database
-from app.contract.errors import BadArchive, UnknownDataset
+from app.contract.errors import UnknownDataset
 from app.contract.store import Store
 from worker.datasets import archives, idx, inspection
 from worker.datasets.archives import Member
@@ -91,17 +93,15 @@ class DatasetJobs:
 
     def _members(self, files: Sequence[tuple[str, Path]], class_names: Sequence[str]) -> Iterator[Member]:
         if all(idx.is_idx(name) for name, _ in files):
-            for name, path in files:
-                if path.stat().st_size > idx.LARGEST_BYTES:
-                    raise BadArchive(reason=f"{name[:80]!r} has more than {idx.LARGEST_BYTES} bytes")
-            arrays = {name: path.read_bytes() for name, path in files}
-            yield from idx.pictures(arrays, classes=class_names, limits=self._limits)
+            with contextlib.ExitStack() as stack:
+                opened: dict[str, IO[bytes]] = {name: stack.enter_context(open(path, "rb")) for name, path in files}
+                yield from idx.pictures(opened, classes=class_names, limits=self._limits)
             return
-        arrays = {}
+        arrays: dict[str, IO[bytes]] = {}
         for position, (_, path) in enumerate(files):
             for member in archives.members(path, self._limits):
                 if idx.is_idx(member.name):
-                    arrays[member.name] = member.data
+                    arrays[idx.plain(member.name)] = io.BytesIO(member.data)  # packed and unpacked it is the same one
                 else:
                     yield member if len(files) == 1 else Member(f"{position}/{member.name}", member.data, member.fault)
         if arrays:

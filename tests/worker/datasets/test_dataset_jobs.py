@@ -1,0 +1,40 @@
+"""Uploads as they come: IDX files by themselves, and within an archive beside other things."""
+
+import contextlib
+import gzip
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.contract.database import Database
+from app.contract.store import Store
+from tests.worker.datasets.test_idx import blank
+from worker.datasets.dataset_jobs import DatasetJobs
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Iterator[DatasetJobs]:
+    with contextlib.closing(Database(f"sqlite:///{tmp_path / 'jobs.db'}")) as database:
+        yield DatasetJobs(database, Store((tmp_path / "store").as_uri()), folder=tmp_path)
+
+
+def test_idx_files_are_read_as_they_were_uploaded(jobs: DatasetJobs, tmp_path: Path) -> None:
+    files = []
+    for name, data in blank(2, 8).items():
+        (tmp_path / name).write_bytes(gzip.compress(data))
+        files.append((f"{name}.gz", tmp_path / name))
+    assert [member.name for member in jobs._members(files, [])] == ["train/0/000000.png", "train/0/000001.png"]
+
+
+def test_idx_files_in_an_archive_that_has_them_packed_and_unpacked_count_once(
+    jobs: DatasetJobs, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(tmp_path / "mnist.zip", "w") as archive:
+        for name, data in blank(2, 8).items():
+            archive.writestr(f"raw/{name}", data)
+            archive.writestr(f"raw/{name}.gz", gzip.compress(data))
+        archive.writestr("raw/extra-train-images-idx3-ubyte", b"of another kind")
+    found = [member.name for member in jobs._members([("mnist.zip", tmp_path / "mnist.zip")], [])]
+    assert found == ["raw/extra-train-images-idx3-ubyte", "train/0/000000.png", "train/0/000001.png"]
