@@ -4,10 +4,12 @@ The pixels of a classify batch lie under a Redis key of their own; the message c
 string pushed to the asking process's list: a 4-byte big-endian length, that many bytes of JSON, then raw bytes.
 """
 
+import time
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 INFER_QUEUE = "infer"
 TRAIN_QUEUE = "train"
@@ -151,9 +153,34 @@ class WorkerReport(Frozen):
     device_memory_bytes: int = Field(0, description="Memory on its GPU, 0 without one.")
     at: float = Field(description="Unix time of this report, in seconds.")
 
+    @property
+    def lives(self) -> bool:
+        """Whether the report is young enough."""
+        return self.at >= time.time() - WORKER_TTL_SECONDS
+
+    def takes(self, queue: str) -> bool:
+        """Whether the worker lives, and takes what is put into `queue`."""
+        return self.queue == queue and self.state is WorkerState.READY and self.lives
+
 
 WORKER_TTL_SECONDS = 15
 """A worker is taken for dead when it has not renewed its report for this long."""
+
+
+def living(reports: Iterable[bytes | str]) -> list[WorkerReport]:
+    """The workers that live, by what lies under `WORKERS_KEY`.
+
+    What cannot be read is passed over: a worker of another version wrote it, and one that was killed takes none away.
+    """
+    found = []
+    for text in reports:
+        try:
+            report = WorkerReport.model_validate_json(text)
+        except ValidationError:
+            continue
+        if report.lives:
+            found.append(report)
+    return found
 
 
 def pack(reply: Reply, *arrays: bytes | memoryview) -> bytes:

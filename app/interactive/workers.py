@@ -6,17 +6,15 @@ A worker that comes back under its name with a new boot has died in between, and
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from typing import Self
 
-import pydantic
 import redis.asyncio
 import redis.exceptions
 
 from app import signals
 from app.background import Background
-from app.contract.messages import WORKER_TTL_SECONDS, WORKERS_CHANNEL, WORKERS_KEY, WorkerReport, WorkerState
+from app.contract.messages import WORKERS_CHANNEL, WORKERS_KEY, WorkerReport, WorkerState, living
 
 POLL_SECONDS = 1.0
 
@@ -62,11 +60,7 @@ class Workers:
 
     def count(self, queue: str) -> int:
         """How many workers take what is put into `queue`."""
-        oldest = time.time() - WORKER_TTL_SECONDS
-        return sum(
-            report.queue == queue and report.state is WorkerState.READY and report.at >= oldest
-            for report in self.reports
-        )
+        return sum(report.takes(queue) for report in self.reports)
 
     async def look(self) -> None:
         """Read the reports now."""
@@ -76,9 +70,7 @@ class Workers:
             self._on_poll(False)
             return
         self._on_poll(True)
-        oldest = time.time() - WORKER_TTL_SECONDS
-        reports = [report for report in map(_parse, found.values()) if report is not None]
-        self.reports = tuple(sorted((r for r in reports if r.at >= oldest), key=lambda report: report.name))
+        self.reports = tuple(sorted(living(found.values()), key=lambda report: report.name))
         for report in self.reports:
             self._compare(report)
 
@@ -101,10 +93,3 @@ class Workers:
                         await signal.wait()
                 signal.clear()
                 await self.look()
-
-
-def _parse(report: bytes | str) -> WorkerReport | None:
-    try:
-        return WorkerReport.model_validate_json(report)
-    except pydantic.ValidationError:
-        return None  # a worker of another version; it is of no use to this one

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import hashlib
-import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,17 +10,16 @@ import redis.asyncio
 import redis.exceptions
 
 from app.access.caller import Caller
-from app.contract import registry, training
+from app.contract import registry, training, trial
 from app.contract.database import Database, now
 from app.contract.errors import BadCheckpoint, Forbidden, NothingYet, UnknownModel
-from app.contract.messages import REGISTRY_CHANNEL, Drawing
+from app.contract.messages import REGISTRY_CHANNEL
 from app.contract.registry import Model, Version
 from app.contract.store import Store, checkpoint_path, onnx_path
 from app.interactive.catalog import Catalog
 from app.interactive.inference import Inference, Subject
 
 IMPORTED = "imported"
-TRIAL_SECONDS = 60.0
 _LARGEST_SIDE = 2048
 _MOST_LABELS = 10_000
 
@@ -114,19 +112,15 @@ class Curator:
 
     async def _try(self, version: Version) -> None:
         """Let a serving worker use the version, which loads it there. Raises `BadCheckpoint` or `Busy`."""
-        deadline = asyncio.get_running_loop().time() + TRIAL_SECONDS
+        deadline = asyncio.get_running_loop().time() + trial.TRIAL_SECONDS
         if version.kind == "classifier":
-            pixels = bytes(position * 37 % 256 for position in range(version.size**2 * version.channels))
-            answer = await self._inference.classify(version, [Subject(pixels)], deadline=deadline)
-            found = answer.results[0].probabilities
-            finite = len(found) == len(version.labels) and all(math.isfinite(each) for each in found)
-            sane = finite and abs(sum(found) - 1) < 1e-3
+            answer = await self._inference.classify(version, [Subject(trial.picture(version))], deadline=deadline)
+            sane = trial.are_probabilities(answer.results[0].probabilities, version)
         else:
-            drawing = Drawing(seed="0", label=0 if version.labels else None)
-            drawn = await self._inference.draw(version, [drawing], deadline=deadline)
-            sane = len(set(drawn.results[0].pixels)) > 1
+            drawn = await self._inference.draw(version, [trial.drawing(version)], deadline=deadline)
+            sane = trial.shows_something(drawn.results[0].pixels)
         if not sane:
-            raise BadCheckpoint(reason="its output on a serving worker is not sane")
+            raise BadCheckpoint(reason=trial.FAULT)
 
     def _candidate(self, name: str, file: Path) -> Version:
         """The version that the file would be. Raises `BadCheckpoint`."""

@@ -1,10 +1,11 @@
 import json
+import time
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
-from app.contract.messages import InteractiveBatch, Reply, WorkerReport, pack, unpack
+from app.contract.messages import InteractiveBatch, Reply, WorkerReport, living, pack, unpack
 from tests import recorded
 
 BATCH: TypeAdapter[Any] = TypeAdapter(InteractiveBatch)
@@ -51,3 +52,10 @@ def test_reports_of_workers_of_an_earlier_and_of_a_later_version_are_understood(
     report = WorkerReport.model_validate_json(json.dumps(said))
     assert {name: value for name, value in report.model_dump(mode="json").items() if name in said} == said
     assert WorkerReport.model_validate_json(json.dumps({**said, **recorded.FROM_THE_FUTURE})) == report
+
+
+def test_the_living_are_those_whose_report_is_young_and_can_be_read() -> None:
+    report = WorkerReport.model_validate_json(json.dumps(recorded.RECORDED["worker_report"]))
+    young, old = (report.model_copy(update={"at": time.time() - seconds}) for seconds in (0, 3600))
+    assert living([old.model_dump_json(), b"{}", "no report", young.model_dump_json()]) == [young]
+    assert (young.takes(report.queue), old.takes(report.queue), young.takes("other")) == (True, False, False)
