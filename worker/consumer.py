@@ -14,8 +14,7 @@ from kombu.entity import Exchange, Queue
 
 from app.contract.broker import celery_config
 from app.contract.settings import Settings
-from worker import reconnect
-from worker.serving import memory
+from worker import memory, reconnect
 
 _log = structlog.get_logger()
 

@@ -12,13 +12,13 @@ from app.contract.database import Database
 from app.contract.messages import CLASSIFY_TASK, GENERATE_TASK, INFER_QUEUE, JOB_TASK, SIMILAR_TASK
 from app.contract.settings import Settings
 from app.contract.store import Store
-from worker import courtesy, redis_client
+from worker import courtesy, redis_client, schema
 from worker.consumer import consume
-from worker.durable.batch_jobs import BatchJobs
 from worker.durable.lane import Lane
 from worker.durable.runner import Runner
 from worker.reporter import Reporter
 from worker.serving import device
+from worker.serving.batch_jobs import BatchJobs
 from worker.serving.checkpoints import Checkpoints
 from worker.serving.hands import Hands
 from worker.serving.inference import Inference
@@ -26,7 +26,7 @@ from worker.serving.loaded import Loaded
 from worker.serving.loader import Loader
 from worker.serving.memory_watch import MemoryWatch
 from worker.serving.preload import Preload
-from worker.serving.warm_up import wait_for_schema, warm_up
+from worker.serving.warm_up import warm_up
 
 _log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ def serve(settings: Settings, *, name: str) -> int:
         loading=lambda: (loaded.loads, loaded.load_seconds),
     )
     with reporter, contextlib.closing(Database(settings.database)) as database:
-        wait_for_schema(database)
+        schema.wait_for(database)
         warm_up(database, loaded, first=(settings.default_generator, settings.default_classifier))
         return _serve(settings, name, store=store, loaded=loaded, reporter=reporter, database=database)
 

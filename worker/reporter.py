@@ -12,7 +12,7 @@ import redis
 import structlog
 
 from app.contract.messages import WORKERS_CHANNEL, WORKERS_KEY, WorkerReport, WorkerState
-from worker.serving import memory
+from worker import memory
 
 _log = structlog.get_logger()
 

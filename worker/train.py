@@ -14,14 +14,13 @@ from app.contract.database import Database
 from app.contract.messages import JOB_TASK, TRAIN_QUEUE
 from app.contract.settings import Settings
 from app.contract.store import Store
-from worker import redis_client
+from worker import redis_client, schema
 from worker.consumer import consume
 from worker.datasets import archives
 from worker.datasets.dataset_jobs import DatasetJobs
 from worker.durable.lane import Lane
 from worker.durable.runner import Kind, Runner, Work
 from worker.reporter import Reporter
-from worker.serving.warm_up import wait_for_schema
 from worker.trainings.owned import Rules
 from worker.trainings.preset_table import PresetTable
 from worker.trainings.publishing import Publishing
@@ -54,7 +53,7 @@ def serve(settings: Settings, *, name: str) -> int:
         contextlib.closing(Database(settings.database)) as database,
         workplace(settings.home / "training", f"{name}-{reporter.boot[:8]}") as folder,
     ):
-        wait_for_schema(database)
+        schema.wait_for(database)
         store = Store(settings.store, settings.store_options)
         rules = Rules(
             threads=settings.train_threads or max(1, cores.available() - 1),

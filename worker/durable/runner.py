@@ -18,7 +18,7 @@ from app.contract.database import Database, now
 from app.contract.errors import LikenessError, StorageUnavailable
 from app.contract.messages import EVENTS_CHANNEL
 from app.contract.states import JobState
-from worker.durable import failures
+from worker import failures
 from worker.durable.lease import Lease
 
 _log = structlog.get_logger()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from app.contract.errors import OutOfMemory
-from worker.serving import memory
+from worker import memory
 
 
 def halving(run: Callable[[Any], np.ndarray], batch: np.ndarray) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from worker.serving import memory
+from worker import memory
 
 _log = structlog.get_logger()
 

@@ -22,7 +22,7 @@ from app.contract.messages import (
     SimilarBatch,
     pack,
 )
-from worker.durable import failures
+from worker import failures
 from worker.reporter import Reporter
 from worker.serving.engine import Engine
 from worker.serving.loaded import Loaded

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from app.contract import tracing
-from worker.serving import memory
+from worker import memory
 from worker.serving.engine import Engine
 
 _log = structlog.get_logger()

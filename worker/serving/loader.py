@@ -7,7 +7,7 @@ import structlog
 
 from app.contract.errors import BadCheckpoint, LikenessError, OutOfMemory
 from models import checkpoint, styles
-from worker.serving import memory
+from worker import memory
 from worker.serving.checkpoints import Checkpoints, Files
 from worker.serving.classifier import Classifier, Explainer
 from worker.serving.engine import Engine, Network

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from worker.serving import memory
+from worker import memory
 from worker.serving.loaded import Loaded
 
 _log = structlog.get_logger()

@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from app.contract.errors import BadCheckpoint
-from worker.serving import memory
+from worker import memory
 
 PART_IMAGES = 4
 """Pictures that a core takes at a time. A core that the api keeps busy takes fewer parts, and the smaller they are the

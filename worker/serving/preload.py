@@ -11,7 +11,7 @@ import structlog
 from app.contract import registry, training
 from app.contract.database import Database
 from app.contract.messages import REGISTRY_CHANNEL
-from worker.durable import failures
+from worker import failures
 from worker.serving.loaded import Loaded
 
 _log = structlog.get_logger()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.contract.errors import BadCheckpoint
 from models import calibrated, checkpoint, explain
 from models.levels import to_levels
-from worker.serving import memory
+from worker import memory
 
 
 class TorchNetwork:

@@ -1,8 +1,5 @@
-"""What a worker waits for and loads before it says that it is ready."""
+"""What a worker loads before it says that it is ready."""
 
-import time
-
-import sqlalchemy.exc
 import structlog
 
 from app.contract import registry
@@ -11,22 +8,6 @@ from app.contract.errors import LikenessError
 from worker.serving.loaded import Loaded
 
 _log = structlog.get_logger()
-
-
-def wait_for_schema(database: Database, *, every_seconds: float = 1.0) -> None:
-    """Return once the database answers and has the schema that this code was written for."""
-    said = False
-    while True:
-        try:
-            if database.suffices():
-                return
-            problem = "has another schema"
-        except sqlalchemy.exc.OperationalError:
-            problem = "does not answer"
-        if not said:
-            _log.warning("waiting for the database", database=problem)
-        said = True
-        time.sleep(every_seconds)
 
 
 def warm_up(database: Database, loaded: Loaded, *, first: tuple[str, ...]) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from worker.serving import memory, memory_watch
+from worker import memory
+from worker.serving import memory_watch
 from worker.serving.engine import Engine
 from worker.serving.loaded import Loaded
 from worker.serving.memory_watch import MemoryWatch

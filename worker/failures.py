@@ -6,7 +6,7 @@ import sqlalchemy.exc
 import structlog
 
 from app.contract.errors import InternalError, LikenessError, OutOfMemory, StorageUnavailable
-from worker.serving import memory
+from worker import memory
 
 _log = structlog.get_logger()
 

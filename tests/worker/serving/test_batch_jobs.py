@@ -16,9 +16,9 @@ from app.contract.states import JobState
 from app.contract.store import Store
 from models import images
 from tests.worker import running, tiny
-from worker.durable.batch_jobs import BatchJobs
 from worker.durable.runner import Stopped, Work
 from worker.reporter import Reporter
+from worker.serving.batch_jobs import BatchJobs
 from worker.serving.checkpoints import Checkpoints
 from worker.serving.loaded import Loaded
 from worker.serving.loader import Loader

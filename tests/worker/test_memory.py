@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.serving import memory
+from worker import memory
 
 STARVED = """
 import resource, sys

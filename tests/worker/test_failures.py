@@ -6,7 +6,7 @@ import redis
 import sqlalchemy.exc
 
 from app.contract.errors import BadOption
-from worker.durable import failures
+from worker import failures
 
 
 @pytest.mark.parametrize(
