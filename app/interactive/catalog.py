@@ -105,6 +105,8 @@ class Catalog:
                     await asyncio.to_thread(self.refresh)
                 except sqlalchemy.exc.SQLAlchemyError as error:
                     _log.warning("catalog: the database does not answer (%s)", type(error).__name__)
+                except Exception:  # such as a row of a later version: whoever stopped here would never see a promotion
+                    _log.exception("catalog: the registry cannot be read; what was read before stands")
 
 
 def _short(text: str) -> str:

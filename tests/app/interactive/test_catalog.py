@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import redis
+import sqlalchemy as sa
 
 from app import redis_client
 from app.contract import registry
@@ -12,6 +13,7 @@ from app.contract.database import Database
 from app.contract.errors import UnknownModel, UnknownVersion, WrongKind
 from app.contract.messages import REGISTRY_CHANNEL
 from app.contract.store import Store
+from app.contract.tables import ModelRow
 from app.interactive.catalog import Catalog, is_pinned
 from app.signals import Signals
 from tests.app import serving
@@ -86,3 +88,30 @@ async def test_a_promotion_is_seen_at_once_when_it_is_signalled(
         async with asyncio.timeout(2):
             while catalog.resolve("faces", kind="generator").digest != version.digest:
                 await asyncio.sleep(0.01)
+
+
+@pytest.mark.anyio
+async def test_a_row_that_cannot_be_read_does_not_end_the_watch(
+    home: tuple[Catalog, Database, Store], api_redis: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, database, _ = home
+
+    def rewrite(kind: str, owner: str | None) -> None:
+        with database.session() as session:
+            session.execute(sa.update(ModelRow).where(ModelRow.name == "faces").values(kind=kind, owner=owner))
+
+    async with (
+        redis_client.connect(api_redis) as client,
+        Signals(client) as signals,
+        Catalog(database, signals, classifier="clothing", generator="faces") as catalog,
+        asyncio.timeout(10),
+    ):
+        rewrite("oracle", None)
+        while "the registry cannot be read" not in caplog.text:
+            await client.publish(REGISTRY_CHANNEL, "faces")
+            await asyncio.sleep(0.05)
+        assert catalog.model("faces").kind == "generator"
+        rewrite("generator", "key_other")
+        while catalog.model("faces").owner is None:
+            await client.publish(REGISTRY_CHANNEL, "faces")
+            await asyncio.sleep(0.05)
