@@ -10,7 +10,7 @@ by seed. The generator has seen all real training pictures, so this asks what a 
 it makes something out of nothing.
 
 Each accuracy is kept in RESULTS.json as soon as it is known. The same command goes on from there: a classifier that
-was interrupted is trained anew, and one that is there is not. About ten CPU minutes a seed.
+was interrupted is trained anew, and one that is there is not. About two CPU minutes a seed.
 """
 
 import argparse
