@@ -1,6 +1,6 @@
-"""Classifiers: a residual CNN and the textbook CNN, both built from one configuration.
+"""Classifiers: a residual CNN, the textbook CNN and one that has seen ImageNet, all built from one configuration.
 
-Both take pictures as float [N, C, H, W] in 0..1 and return logits [N, classes]. The input's normalisation is part of
+They take pictures as float [N, C, H, W] in 0..1 and return logits [N, classes]. The input's normalisation is part of
 the network, so that no caller can forget it. `features` and `head` are apart because a heat-map needs the maps in
 between.
 """
@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+
+from models import features
 
 Activation = Literal["relu", "leaky_relu", "prelu"]
 Pooling = Literal["max", "average"]
@@ -28,8 +30,12 @@ _POOLINGS: Mapping[str, Callable[[], nn.Module]] = {"max": lambda: nn.MaxPool2d(
 class NetworkConfig:
     """A classifier's shape. Stages run at the input's size, then at a half of it, a quarter and so on."""
 
-    family: Literal["residual", "plain"] = field(
-        default="residual", metadata={"description": "residual blocks with batch normalisation, or convolutions alone"}
+    family: Literal["residual", "plain", "efficientnet-lite0"] = field(
+        default="residual",
+        metadata={
+            "description": "residual blocks with batch normalisation, convolutions alone, or a network that begins "
+            "with what it learnt of ImageNet; the last has stages of its own"
+        },
     )
     widths: tuple[int, ...] = field(default=(32, 64, 128), metadata={"description": "channels of each stage"})
     blocks: tuple[int, ...] = field(
@@ -73,10 +79,14 @@ class Classifier(nn.Module):
         self.config = config
         self.register_buffer("mean", torch.tensor(config.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(1, -1, 1, 1), persistent=False)
-        if config.family == "residual":
-            self.features, self.head = _residual_features(config), _residual_head(config)
-        else:
-            self.features, self.head = _plain_features(config), _plain_head(config)
+        match config.family:
+            case "residual":
+                self.features, self.head = _residual_features(config), _residual_head(config)
+            case "plain":
+                self.features, self.head = _plain_features(config), _plain_head(config)
+            case "efficientnet-lite0":
+                self.features = features.layers(features.Trunk(config.family))
+                self.head = nn.Sequential(GlobalAverage(), *_dense(features.EMBEDDING_SIZE, config))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -90,7 +100,7 @@ class Classifier(nn.Module):
         maps, y = [], (x - self.mean) / self.std
         for layer in self.features:
             y = layer(y)
-            if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d):
+            if isinstance(layer, nn.MaxPool2d | nn.AvgPool2d | features.Stage):
                 maps.append(y)
         return maps if self.config.family == "plain" else [*maps, y]
 

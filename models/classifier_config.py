@@ -1,6 +1,7 @@
 """A classifier's run as settings."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from models.classifier import NetworkConfig
 from models.classifier_augment import AugmentConfig
@@ -23,6 +24,9 @@ class ClassifierConfig:
     )
     images: int = field(default=1_500_000, metadata={"description": "training pictures seen in all", "minimum": 1})
     batch: int = field(default=128, metadata={"description": "pictures per step, over all devices", "minimum": 2})
+    optimizer: Literal["sgd", "adamw"] = field(
+        default="sgd", metadata={"description": "adamw for networks without normalisation that are trained further"}
+    )
     learning_rate: float = field(default=0.2, metadata={"description": "at the top of the cycle", "minimum": 0})
     filter_rate: float = field(
         default=0.0,
@@ -35,7 +39,7 @@ class ClassifierConfig:
     warm_up: float = field(
         default=0.2, metadata={"description": "share of the run until the top", "minimum": 0, "maximum": 1}
     )
-    momentum: float = field(default=0.9, metadata={"minimum": 0, "maximum": 1})
+    momentum: float = field(default=0.9, metadata={"description": "beta1 of adamw", "minimum": 0, "maximum": 1})
     weight_decay: float = field(default=5e-4, metadata={"minimum": 0})
     label_smoothing: float = field(default=0.1, metadata={"minimum": 0, "maximum": 0.9})
     ema_images: int = field(default=30_000, metadata={"description": "half-life of the weights' average", "minimum": 1})

@@ -1,8 +1,8 @@
 """One run of a classifier on one process: network, average, optimisers, pictures, and what a step is.
 
-SGD with Nesterov momentum under a one-cycle schedule (Smith and Topin 2018), beside it Muon for the filters where the
-configuration says so, label smoothing, augmentation on the device, and a running average (EMA) of the weights, which is
-what gets validated, calibrated and served.
+SGD with Nesterov momentum or AdamW under a one-cycle schedule (Smith and Topin 2018), beside it Muon for the filters
+where the configuration says so, label smoothing, augmentation on the device, and a running average (EMA) of the
+weights, which is what gets validated, calibrated and served.
 
 Every random number of a step follows from (seed, rank, images seen before it) and nothing else, so a run that was
 killed and resumed computes what an uninterrupted one does, bit for bit on one CPU.
@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from models import data, devices
+from models import data, devices, features
 from models.classifier import Classifier, NetworkConfig
 from models.classifier_augment import augment, turns
 from models.classifier_config import ClassifierConfig
@@ -27,6 +27,8 @@ from models.muon import Muon
 from models.progress import Progress
 from models.streams import stream
 from models.whitening import PICTURES, whiten
+
+BETA2 = 0.999  # of AdamW, as published (Loshchilov and Hutter 2019)
 
 
 class ClassifierRun:
@@ -46,6 +48,8 @@ class ClassifierRun:
         self.config = replace(config, network=_fitted(config.network, self.training))
         torch.manual_seed(config.seed)
         network = Classifier(self.config.network).to(place.device, memory_format=torch.channels_last)
+        if config.network.family == features.NAME:
+            network.features.load_state_dict(features.layers(features.load_trunk()).state_dict())
         if config.whiten:
             few = self.training.images[:: max(1, len(self.training) // PICTURES)].to(place.device)
             first = next(module for module in network.features.modules() if isinstance(module, nn.Conv2d))
@@ -55,8 +59,7 @@ class ClassifierRun:
         self.parallel = DistributedDataParallel(network) if place.world > 1 else network
         turned = _filters(network) if config.filter_rate else []
         self.muon = Muon(turned, lr=config.filter_rate, momentum=config.momentum) if turned else None
-        others = _groups(network, config.weight_decay, without=turned)
-        self.optimizer = torch.optim.SGD(others, momentum=config.momentum, nesterov=True)
+        self.optimizer = _optimizer(config, _groups(network, config.weight_decay, without=turned))
         self.seconds_before, self.began = 0.0, time.monotonic()
         self.order: tuple[int, Tensor] = (-1, torch.empty(0, dtype=torch.int64))
         self.initial: str | None = None  # digest of the checkpoint that the weights came from
@@ -145,13 +148,16 @@ def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
     """The network's configuration with what the pictures decide."""
     n, channels, size, _ = pictures.images.shape
     x = pictures.images[:: max(1, n // 10_000)].double() / 255
+    mean, std = x.mean((0, 2, 3)).tolist(), x.std((0, 2, 3)).tolist()
+    if network.family == features.NAME:  # which knows pictures in [-1, 1], whatever they show
+        mean, std = [0.5] * channels, [0.5] * channels
     return replace(
         network,
         size=size,
         channels=1 if channels == 1 else 3,
         classes=len(pictures.classes),
-        mean=tuple(round(value, 4) for value in x.mean((0, 2, 3)).tolist()),
-        std=tuple(max(round(value, 4), 0.01) for value in x.std((0, 2, 3)).tolist()),
+        mean=tuple(round(value, 4) for value in mean),
+        std=tuple(max(round(value, 4), 0.01) for value in std),
     )
 
 
@@ -164,6 +170,12 @@ def _filters(network: Classifier) -> list[Tensor]:
     if network.config.family != "residual":
         raise ValueError("filter_rate is for the residual family; set it to 0 for a plain network.")
     return [module.weight for module in network.features.modules() if isinstance(module, nn.Conv2d)][1:]
+
+
+def _optimizer(config: ClassifierConfig, groups: list[dict[str, object]]) -> torch.optim.Optimizer:
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, betas=(config.momentum, BETA2))
+    return torch.optim.SGD(groups, momentum=config.momentum, nesterov=True)
 
 
 def _groups(network: nn.Module, weight_decay: float, *, without: list[Tensor]) -> list[dict[str, object]]:

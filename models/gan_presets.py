@@ -34,6 +34,9 @@ class GanConfig:
     seed: int = _about(0, "of weights, order and augmentation", minimum=0)
     start_size: int = _about(0, "side trained first, in pixels; 0 for the full side from the start", minimum=0)
     grow_at: int = _about(0, "pictures after which the full side is trained", minimum=0)
+    judges_first: int = _about(
+        0, "pictures for which the judges alone learn, if the generator begins with a checkpoint", minimum=0
+    )
 
     keep_sharp: float = _about(1.0, "share of the pictures kept, sharpest first", minimum=0.05, maximum=1)
     keep_typical: float = _about(1.0, "share of those kept, nearest to the crowd first", minimum=0.05, maximum=1)

@@ -67,8 +67,12 @@ class GanRun:
         self._matched = 0  # the side of the pictures that the energy distance matches
 
     def step(self) -> dict[str, float]:
-        """One update of every network on `config.batch` pictures; the losses and margins."""
+        """One update of every network on `config.batch` pictures; the losses and margins.
+
+        Judges that must first learn what the generator knows already have it stand still meanwhile.
+        """
         config, place = self.config, self.place
+        learns = self.images >= config.judges_first
         generator = stream(config.seed, place.rank, self.images)
         size = config.size_at(self.images)
         chosen = self.batches.indices(self.images, config.batch)[place.rank :: place.world]
@@ -78,9 +82,9 @@ class GanRun:
             real = mirror(real, generator=generator)
         z = torch.randn(len(chosen), config.generator.latent_size, generator=generator).to(place.device)
 
-        with place.autocast(config.precision):
+        with place.autocast(config.precision), torch.set_grad_enabled(learns):
             fake = self.generator(z, labels, size=size)
-        drawn = fake.detach().requires_grad_()
+        drawn = fake.detach().requires_grad_(learns)
         real = augment(real, probability=config.augment, generator=generator)
         judged = augment(drawn, probability=config.augment, generator=generator)
         real, judged = (x.contiguous(memory_format=torch.channels_last) for x in (real, judged))
@@ -107,9 +111,10 @@ class GanRun:
             values["loss_energy"] = self.energy(described)
             loss = loss + config.energy_weight * values["loss_energy"]
             self.energy.remember(place.gather(described.detach()))
-        (slope,) = torch.autograd.grad(loss, drawn)
         self.generator_steps.zero_grad(set_to_none=True)
-        fake.backward(slope)
+        if learns:
+            (slope,) = torch.autograd.grad(loss, drawn)
+            fake.backward(slope)
         for parameter, gradient in zip(self.judges, gradients, strict=True):
             parameter.grad = gradient
         values |= {

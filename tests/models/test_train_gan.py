@@ -72,6 +72,17 @@ def test_a_run_may_go_on_with_an_energy_distance_that_it_began_without(tmp_path:
     assert "energy.fake" in load_state(tmp_path / gan_snapshot.STATE_FILE)[0]
 
 
+def test_judges_may_learn_first_what_the_generator_knows_already(tmp_path: Path):
+    at = {}
+    for images in (4, 16, 20):
+        run(replace(SMALL, images=images, judges_first=16, energy_weight=1.0, energy_pixels=32), tmp_path / str(images))
+        at[images], _ = load_state(tmp_path / str(images) / gan_snapshot.STATE_FILE)
+    still = {network: [name for name in at[4] if name.startswith(f"{network}.")] for network in ("generator", "pixels")}
+    assert all(torch.equal(at[4][name], at[16][name]) for name in still["generator"] if "w_average" not in name)
+    assert any(not torch.equal(at[16][name], at[20][name]) for name in still["generator"] if "w_average" not in name)
+    assert all(not torch.equal(at[4][name], at[16][name]) for name in still["pixels"] if name.endswith("weight"))
+
+
 def test_a_run_killed_between_snapshots_goes_on_from_the_last_one(tmp_path: Path):
     run(SMALL, tmp_path / "whole")
     for event in train_gan.train(SMALL, pictures(), out=tmp_path / "killed"):
