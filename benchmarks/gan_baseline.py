@@ -1,21 +1,23 @@
 """The textbook GAN beside ours: DCGAN on the same pictures for the same compute, and the distances of both.
 
     python -m benchmarks.gan_baseline --data DIR --out FOLDER [--marks 30 60 120 216]
-                                      [--against models/checkpoints/faces.safetensors]
+                                      [--against models/checkpoints/faces.safetensors...]
 
 The baseline trains until the last of the marks, CPU minutes of its steps, which other processes disturb less than wall
 time. At each mark its pictures are measured as the card of ours tells: as many as the test part has against the test
 part, in two feature networks, and 10,000 against the training pictures. FOLDER keeps the run, a grid of pictures and
 the figures of each mark. The command may be interrupted: SIGTERM saves, anything else costs three minutes at most, and
-the same command goes on. At the end the operations of a training picture of both are counted.
+the same command goes on. At the end each generator of ours is held against the mark whose operations are nearest to
+those that its own training took.
 """
 
 import argparse
 import json
+import math
 import platform
 import signal
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ from torch import Tensor
 
 from benchmarks.dcgan import BATCH, Dcgan
 from benchmarks.operations import Operations
-from models import checkpoint, data, devices, distances, features, presets, sheet
+from models import checkpoint, data, devices, distances, features, presets, settings, sheet
+from models.gan import GeneratorConfig
 from models.gan_presets import GanConfig
 from models.gan_run import GanRun
 
@@ -41,7 +44,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--marks", type=float, nargs="+", default=MARKS, help="CPU minutes at which to measure")
-    parser.add_argument("--against", type=Path, help="a bundled generator, whose header tells its figures")
+    parser.add_argument(
+        "--against", type=Path, nargs="+", default=(), help="generators of ours, whose headers tell their figures"
+    )
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -74,7 +79,7 @@ def main() -> None:
         curve.append({"mark": minutes, "minutes": run.seconds / 60, "images": run.images, **yardstick.measure(run)})
         told.write_text(json.dumps(curve, indent=1))
         print(line(f"DCGAN, {curve[-1]['minutes']:.0f} CPU minutes, {run.images} pictures", curve[-1]), flush=True)
-    compare(config, real, curve, against=options.against)
+    compare(real, curve, against=options.against)
 
 
 class Yardstick:
@@ -104,33 +109,41 @@ class Yardstick:
         return self._seen[name]
 
 
-def compare(config: GanConfig, real: data.Pictures, curve: list[dict[str, Any]], *, against: Path | None) -> None:
-    """Print the curve, the figures and operations of ours, and how far apart the two are."""
+def compare(real: data.Pictures, curve: list[dict[str, Any]], *, against: Sequence[Path]) -> None:
+    """Print the curve, the figures and operations of ours, and how far apart they are where operations are alike."""
+    theirs = operations(Dcgan(real.images).step) / BATCH
     for entry in curve:
         print(line(f"DCGAN, {entry['minutes']:.0f} CPU minutes, {entry['images']} pictures", entry))
+        print(f"  {theirs * entry['images'] / 1e15:.2f} PFLOP in all")
     print(line("real against real", {"generated": curve[-1]["floor"]}))
-    theirs = operations(Dcgan(real.images).step) / BATCH
-    print(f"DCGAN: {theirs / 1e9:.2f} GFLOP a training picture, {theirs * curve[-1]['images'] / 1e15:.2f} PFLOP in all")
-    ours = ours_per_picture(config, real)
-    print(f"{config.name}: {ours / 1e9:.2f} GFLOP a training picture")
-    if against is None:
-        return
-    header = checkpoint.read_header(against)
-    seen, figures = header.training["images_seen"], header.metrics
-    print(line(f"{against.name}, {seen} pictures", figures))
-    print(f"  {ours * seen / 1e15:.2f} PFLOP in all, as DCGAN after {ours * seen / theirs:.0f} pictures")
-    for told, mine, other in (
-        ("held-out", figures["generated"], curve[-1]["generated"]),
-        (f"{WIDE} against training", figures["wide"], curve[-1]["wide"]),
-        (features.INDEPENDENT, figures["independent"]["generated"], curve[-1]["independent"]["generated"]),
-    ):
-        print(f"  Frechet distance, {told}: {1 - mine['frechet'] / other['frechet']:.1%} below DCGAN's")
+    for path in against:
+        header = checkpoint.read_header(path)
+        mine = ours_in_all(header, real)
+        print(line(f"{path.name}, {header.training['images_seen']} pictures", header.metrics))
+        print(f"  at most {mine / 1e15:.2f} PFLOP in all, as DCGAN after {mine / theirs:.0f} pictures")
+        nearest = min(curve, key=lambda entry: abs(math.log(theirs * entry["images"] / mine)))
+        print(f"  beside DCGAN with {theirs * nearest['images'] / mine:.2f} of these operations, a Frechet distance")
+        for space, figures in spaces(header.metrics).items():
+            other = spaces(nearest)[space]
+            print(f"    {space:24} {1 - figures['frechet'] / other['frechet']:.1%} lower")
+
+
+def ours_in_all(header: checkpoint.Header, real: data.Pictures) -> float:
+    """Operations that the training of a generator took, at most: settings that changed on the way count as they were
+    at its end, and the costliest of them came last."""
+    known = {entry.name for entry in fields(GanConfig)}
+    told = {name: value for name, value in header.training.items() if name in known}
+    config = settings.override(GanConfig(GeneratorConfig(widths=()), discriminator_widths=()), told)
+    seen = header.training["images_seen"]
+    before = min(config.grow_at, seen) if config.start_size else 0
+    small = before * ours_per_picture(config, real) if before else 0.0
+    return small + (seen - before) * ours_per_picture(replace(config, start_size=0), real)
 
 
 def ours_per_picture(config: GanConfig, real: data.Pictures) -> float:
-    """Operations of a training picture at the full side: the mean over steps with the penalty and without."""
+    """Operations of a training picture at the side trained first: the mean over steps with the penalty and without."""
     few = real.part(torch.arange(COUNTED_PICTURES))
-    whole = replace(config, start_size=config.size, keep_sharp=1.0, keep_typical=1.0)
+    whole = replace(config, keep_sharp=1.0, keep_typical=1.0)
     run = GanRun(whole, few, out=Path(), place=devices.place())
     with_penalty, without = operations(run.step), operations(run.step)
     return (with_penalty + (config.penalty_every - 1) * without) / config.penalty_every / config.batch
@@ -146,14 +159,19 @@ def operations(step: Callable[[], object]) -> int:
 def line(name: str, figures: dict[str, Any]) -> str:
     """Distances of one generator."""
     text = [name]
-    spaces = {"held-out": figures["generated"]}
-    if "independent" in figures:
-        spaces[features.INDEPENDENT] = figures["independent"]["generated"]
-    for space, found in spaces.items():
-        text.append(f"  {space:16}" + "  ".join(f"{key} {found[key]:.4g}" for key in FIGURES))
-    if "wide" in figures:
-        text.append(f"  {figures['wide']['count']} against training: frechet {figures['wide']['frechet']:.4g}")
+    for space, found in spaces(figures).items():
+        text.append(f"  {space:24}" + "  ".join(f"{key} {found[key]:.4g}" for key in FIGURES if key in found))
     return "\n".join(text)
+
+
+def spaces(figures: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """The distances that there are, by what they are from."""
+    found = {"held-out": figures["generated"]}
+    if "independent" in figures:
+        found[f"held-out, {features.INDEPENDENT}"] = figures["independent"]["generated"]
+    if "wide" in figures:
+        found["training, of many"] = figures["wide"]
+    return found
 
 
 if __name__ == "__main__":
