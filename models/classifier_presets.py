@@ -100,7 +100,7 @@ PRESETS: dict[str, ClassifierConfig] = {
         credit=_CIFAR.credit,
         network=replace(_PRETRAINED.network, size=32),
         augment=AugmentConfig(flip=True, alternate=True, translate=4, cutout=8),
-        images=140_000,
+        images=170_000,
         batch=64,
         ema_images=10_000,
         validation=0.05,

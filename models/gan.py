@@ -81,6 +81,11 @@ class Generator(nn.Module):
         """Untruncated pictures [N, C, size, size] of latents [N, latent_size]; `size` None means the full size."""
         return self.synthesis(self.mapping(z, labels), size=size)
 
+    def freeze(self, stages: int) -> None:
+        """Let the coarsest `stages` stay as they are from now on, and with them what they begin with. None for 0."""
+        for module in (self.mapping, self.start, *self.stages[:stages]) if stages else ():
+            module.requires_grad_(False)
+
     def sample(self, z: Tensor, labels: Tensor | None = None, truncation: Tensor | None = None) -> Tensor:
         """Pictures of latents, with `truncation` float [N]: 1 leaves a style alone, 0 is the average picture of its
         class."""

@@ -216,6 +216,7 @@ def _networks(config: GanConfig, device: torch.device) -> tuple[Generator, Pixel
             grown=network.grown,
         )
         features = FeatureDiscriminator(classes=network.classes)
+    generator.freeze(config.frozen_stages)
     for module in (generator, pixels, features):
         module.to(device, memory_format=torch.channels_last)
     return generator, pixels, features

@@ -83,6 +83,20 @@ def test_judges_may_learn_first_what_the_generator_knows_already(tmp_path: Path)
     assert all(not torch.equal(at[4][name], at[16][name]) for name in still["pixels"] if name.endswith("weight"))
 
 
+def test_frozen_stages_stay_as_they_began(tmp_path: Path):
+    run(replace(SMALL, images=4, frozen_stages=2), tmp_path / "early")
+    run(replace(SMALL, frozen_stages=2, grow_at=0), tmp_path / "late")
+    early, late = (load_state(tmp_path / name / gan_snapshot.STATE_FILE)[0] for name in ("early", "late"))
+    moved = {
+        name.split(".")[2] if ".stages." in name else name.split(".")[1]
+        for name in early
+        if name.startswith("generator.") and not torch.equal(early[name], late[name])
+    }
+    assert moved == {"2"}
+    with pytest.raises(ValueError, match="at most 2"):
+        replace(SMALL, frozen_stages=3).check()
+
+
 def test_a_run_killed_between_snapshots_goes_on_from_the_last_one(tmp_path: Path):
     run(SMALL, tmp_path / "whole")
     for event in train_gan.train(SMALL, pictures(), out=tmp_path / "killed"):
