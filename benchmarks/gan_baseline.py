@@ -143,7 +143,7 @@ def ours_in_all(header: checkpoint.Header, real: data.Pictures) -> float:
 def ours_per_picture(config: GanConfig, real: data.Pictures) -> float:
     """Operations of a training picture at the side trained first: the mean over steps with the penalty and without."""
     few = real.part(torch.arange(COUNTED_PICTURES))
-    whole = replace(config, keep_sharp=1.0, keep_typical=1.0)
+    whole = replace(config, keep_sharp=1.0, keep_typical=1.0, judges_first=0)
     run = GanRun(whole, few, out=Path(), place=devices.place())
     with_penalty, without = operations(run.step), operations(run.step)
     return (with_penalty + (config.penalty_every - 1) * without) / config.penalty_every / config.batch

@@ -39,7 +39,7 @@ class ClassifierConfig:
     warm_up: float = field(
         default=0.2, metadata={"description": "share of the run until the top", "minimum": 0, "maximum": 1}
     )
-    momentum: float = field(default=0.9, metadata={"description": "beta1 of adamw", "minimum": 0, "maximum": 1})
+    momentum: float = field(default=0.9, metadata={"description": "beta1 of adamw", "minimum": 0.01, "maximum": 0.999})
     weight_decay: float = field(default=5e-4, metadata={"minimum": 0})
     label_smoothing: float = field(default=0.1, metadata={"minimum": 0, "maximum": 0.9})
     ema_images: int = field(default=30_000, metadata={"description": "half-life of the weights' average", "minimum": 1})

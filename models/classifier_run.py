@@ -26,8 +26,9 @@ from models.classifier_config import ClassifierConfig
 from models.muon import Muon
 from models.progress import Progress
 from models.streams import stream
-from models.whitening import PICTURES, whiten
+from models.whitening import PIXELS, whiten
 
+MEASURED = 40_000_000  # numbers of which mean and deviation are taken
 BETA2 = 0.999  # of AdamW, as published (Loshchilov and Hutter 2019)
 
 
@@ -51,7 +52,9 @@ class ClassifierRun:
         if config.network.family == features.NAME:
             network.features.load_state_dict(features.layers(features.load_trunk()).state_dict())
         if config.whiten:
-            few = self.training.images[:: max(1, len(self.training) // PICTURES)].to(place.device)
+            if config.network.family == features.NAME:
+                raise ValueError(f"whiten is for a network that begins without weights, not for {features.NAME}.")
+            few = self.training.images[:: max(1, self.training.images[:, 0].numel() // PIXELS)].to(place.device)
             first = next(module for module in network.features.modules() if isinstance(module, nn.Conv2d))
             whiten(first, (few.float() / 255 - network.mean) / network.std)
         self.network: nn.Module = network
@@ -147,10 +150,11 @@ def height(config: ClassifierConfig, images: int) -> float:
 def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
     """The network's configuration with what the pictures decide."""
     n, channels, size, _ = pictures.images.shape
-    x = pictures.images[:: max(1, n // 10_000)].double() / 255
-    mean, std = x.mean((0, 2, 3)).tolist(), x.std((0, 2, 3)).tolist()
     if network.family == features.NAME:  # which knows pictures in [-1, 1], whatever they show
         mean, std = [0.5] * channels, [0.5] * channels
+    else:
+        x = pictures.images[:: max(1, n // 10_000, pictures.images.numel() // MEASURED)].double() / 255
+        mean, std = x.mean((0, 2, 3)).tolist(), x.std((0, 2, 3)).tolist()
     return replace(
         network,
         size=size,

@@ -14,10 +14,17 @@ RESUME = "resume.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
 
 
-def write(run: ClassifierRun) -> Iterator[Event]:
-    """Validate and calibrate the average, and write both files. Only the leading process does."""
+def write(run: ClassifierRun, *, stopped: bool = False) -> Iterator[Event]:
+    """Validate and calibrate the average, and write both files. Only the leading process does.
+
+    When `stopped` the state comes first, in a snapshot of its own: whoever stops a run may not wait for a large network
+    to be calibrated.
+    """
     if not run.place.leads:
         return
+    if stopped:
+        _save_state(run)
+        yield Snapshot(run.images, run.out / RESUME, None)
     assert run.validation.labels is not None
     served, logits = calibrated.fit(run.average, run.training, run.validation, device=run.place.device)
     found = metrics.report(logits, run.validation.labels)
@@ -43,6 +50,12 @@ def write(run: ClassifierRun) -> Iterator[Event]:
             },
         },
     )
+    if not stopped:
+        _save_state(run)
+    yield Snapshot(run.images, run.out / RESUME, run.out / CHECKPOINT)
+
+
+def _save_state(run: ClassifierRun) -> None:
     optimizer, skeleton = resume.flatten("optimizer", run.optimizer.state_dict())
     muon, muon_skeleton = resume.flatten("muon", run.muon.state_dict() if run.muon is not None else None)
     resume.save_state(
@@ -61,7 +74,6 @@ def write(run: ClassifierRun) -> Iterator[Event]:
             "initial": run.initial,
         },
     )
-    yield Snapshot(run.images, run.out / RESUME, run.out / CHECKPOINT)
 
 
 def start_from(run: ClassifierRun, path: Path) -> None:

@@ -38,6 +38,14 @@ class Place:
         dist.all_reduce(flag, dist.ReduceOp.MAX)
         return bool(flag > 0)
 
+    def least(self, value: float) -> float:
+        """The smallest `value` of all processes."""
+        if self.world == 1:
+            return value
+        held = torch.tensor(value, dtype=torch.float64, device=self.device)
+        dist.all_reduce(held, dist.ReduceOp.MIN)
+        return float(held)
+
     def gather(self, rows: Tensor) -> Tensor:
         """The rows [N, ...] of all processes, [world * N, ...], in the order of their ranks and without gradients."""
         if self.world == 1:

@@ -35,7 +35,7 @@ class GanConfig:
     start_size: int = _about(0, "side trained first, in pixels; 0 for the full side from the start", minimum=0)
     grow_at: int = _about(0, "pictures after which the full side is trained", minimum=0)
     judges_first: int = _about(
-        0, "pictures for which the judges alone learn, if the generator begins with a checkpoint", minimum=0
+        0, "pictures for which the judges alone learn, where the generator begins with weights that it has", minimum=0
     )
 
     frozen_stages: int = _about(0, "coarse stages of the generator that stay as they began", minimum=0)
@@ -49,7 +49,7 @@ class GanConfig:
     judge_learning_rate: float = _about(6e-4, "of both judges, which a faster generator would outrun", minimum=0)
     # Steps of one size go on shaking the generator, and the average of shaken weights draws less varied pictures.
     cooling: float = _about(0.25, "share of the pictures, the last, over which both rates fall", minimum=0, maximum=1)
-    beta2: float = _about(0.99, "of Adam, whose beta1 is 0", minimum=0, maximum=1)
+    beta2: float = _about(0.99, "of Adam, whose beta1 is 0", minimum=0, maximum=0.9999)
     # At a weight of 1 the heads' gradient on a picture was 36 times the pixel judge's: faces like line drawings.
     feature_weight: float = _about(0.15, "of the hinge loss on frozen features", minimum=0)
     feature_pixels: int = _about(64, "side at which the frozen trunk looks", minimum=32)
@@ -84,10 +84,9 @@ class GanConfig:
             raise ValueError(
                 f"discriminator_widths has {len(self.discriminator_widths)} resolutions and generator.widths {stages}."
             )
-        if self.start_size:
-            self.generator.stages_up_to(self.start_size)
-        if self.frozen_stages >= stages:
-            raise ValueError(f"frozen_stages is at most {stages - 1}, so that something learns.")
+        drawing = self.generator.stages_up_to(self.start_size or self.size)
+        if self.frozen_stages >= drawing:
+            raise ValueError(f"frozen_stages is at most {drawing - 1}, so that something learns.")
         if self.batch % 2:
             # The judges compare pictures within a batch, in groups of two at least.
             raise ValueError(f"batch is an even number, not {self.batch}.")
@@ -129,21 +128,20 @@ _FACES = GanConfig(
     penalty_every=16,
 )
 
-# Begun with the state of a run of faces-64: `--initial RUN/resume.safetensors`. Its pictures stay the same people, and
-# one stage more draws what 64 pixels cannot show. Where all stages went on, what the trunk sees in larger pictures made
-# other faces of them within a few thousand pictures, with lines for features.
+# Begun with the state of a run of faces-64: `--initial RUN/resume.safetensors`. Its people stay who they are; one stage
+# more draws what 64 pixels cannot show, which a judge of pixels can teach it alone. Where all stages went on, or where
+# the new one was free to change more, it made masks with dark lines of them within a few thousand pictures.
 _LARGER_FACES = replace(
     _FACES,
     name="faces-128",
-    generator=replace(_FACES.generator, widths=(*_FACES.generator.widths, 24)),
+    generator=replace(_FACES.generator, widths=(*_FACES.generator.widths, 24), detail=1),
     discriminator_widths=(*_FACES.discriminator_widths, 16),
     start_size=0,
     frozen_stages=len(_FACES.generator.widths),
     images=80_000,
     learning_rate=5e-4,
-    feature_weight=0.02,
-    feature_pixels=128,
-    energy_pictures=4,
+    feature_weight=0.0,
+    energy_weight=0.0,
     ema_ramp=1.0,  # what it begins with is an average already
 )
 

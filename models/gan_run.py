@@ -88,22 +88,21 @@ class GanRun:
         real = augment(real, probability=config.augment, generator=generator)
         judged = augment(drawn, probability=config.augment, generator=generator)
         real, judged = (x.contiguous(memory_format=torch.channels_last) for x in (real, judged))
-        with torch.no_grad():
-            real_maps = self.trunk(as_seen(real, config.feature_pixels))
-        # In fp32, because bf16 is slower for depthwise convolutions.
-        fake_maps = self.trunk(as_seen(judged, config.feature_pixels))
         with place.autocast(config.precision):
             real_pixels, fake_pixels = self.pixels(real, labels), self.pixels(judged, labels)
-            real_features, fake_features = self.features(real_maps, labels), self.features(fake_maps, labels)
-
         judge_loss = config.pixel_weight * losses.relativistic_discriminator(real_pixels, fake_pixels)
-        judge_loss = judge_loss + config.feature_weight * losses.hinge_discriminator(real_features, fake_features)
+        pixel_loss = losses.relativistic_generator(real_pixels, fake_pixels)
+        loss = config.pixel_weight * pixel_loss
+        values = {"loss_pixels": pixel_loss, "margin_pixels": (real_pixels - fake_pixels).mean()}
+        if config.feature_weight:
+            real_features, fake_features = self._look(real, judged, labels)
+            judge_loss = judge_loss + config.feature_weight * losses.hinge_discriminator(real_features, fake_features)
+            values["loss_features"] = losses.hinge_generator(fake_features)
+            values["margin_features"] = losses.margin(real_features, fake_features)
+            loss = loss + config.feature_weight * values["loss_features"]
+        values["loss_judges"] = judge_loss
         # Before it has grown, a run does not ask the judge's finest layers, which then have no gradient.
         gradients = torch.autograd.grad(judge_loss, self.judges, retain_graph=True, allow_unused=True)
-        pixel_loss = losses.relativistic_generator(real_pixels, fake_pixels)
-        feature_loss = losses.hinge_generator(fake_features)
-        loss = config.pixel_weight * pixel_loss + config.feature_weight * feature_loss
-        values = {}
         if self.energy is not None:
             self._match(self.energy, size)
             few = drawn[: max(1, config.energy_pictures // place.world)]
@@ -117,13 +116,6 @@ class GanRun:
             fake.backward(slope)
         for parameter, gradient in zip(self.judges, gradients, strict=True):
             parameter.grad = gradient
-        values |= {
-            "loss_judges": judge_loss,
-            "loss_pixels": pixel_loss,
-            "loss_features": feature_loss,
-            "margin_pixels": (real_pixels - fake_pixels).mean(),
-            "margin_features": losses.margin(real_features, fake_features),
-        }
         if self.images // config.batch % config.penalty_every == 0:
             values["penalty"] = self._penalise(real, judged, labels)
         self._update()
@@ -150,6 +142,16 @@ class GanRun:
         """The grid of fixed seeds, a column a class where there are classes."""
         columns = self.config.generator.classes or 8
         return Sample(self.images, self.draw(self.config.samples).numpy(), columns)
+
+    def _look(self, real: Tensor, drawn: Tensor, labels: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
+        """What the heads on frozen features say of real and of drawn pictures [N, C, S, S]."""
+        side = self.config.feature_pixels
+        with torch.no_grad():
+            real_maps = self.trunk(as_seen(real, side))
+        # In fp32, because bf16 is slower for depthwise convolutions.
+        drawn_maps = self.trunk(as_seen(drawn, side))
+        with self.place.autocast(self.config.precision):
+            return self.features(real_maps, labels), self.features(drawn_maps, labels)
 
     @torch.no_grad()
     def _match(self, energy: EnergyDistance, size: int) -> None:

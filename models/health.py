@@ -13,6 +13,8 @@ from models.progress import Finding
 
 QUIET_UNTIL = 20_000  # pictures: before, every run looks collapsed and every judge wins
 
+PLAIN = 1e-6  # variety of pictures that are all alike
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -57,7 +59,7 @@ class Health:
     """Judges a run against the variety of the real pictures it learns from, float [N, C, H, W] in [-1, 1]."""
 
     def __init__(self, real: Tensor) -> None:
-        self.real_variety = variety(real)
+        self.real_variety = max(variety(real), PLAIN)
 
     def check(self, images: int, means: Mapping[str, float], samples: Tensor) -> Iterator[Finding]:
         """Findings from mean losses since the last report and uint8 samples [N, H, W, C]."""

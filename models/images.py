@@ -25,6 +25,20 @@ DEFAULT_QUALITY: Mapping[Format, int] = {"png": 100, "jpeg": 90, "webp": 90, "av
 XMP = "XML:com.adobe.xmp"
 """The metadata entry that is an XMP packet; the name is that of its chunk in a PNG."""
 
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises on damaged pictures, found by damaging pictures; a RuntimeError is what its AVIF decoder says."""
+
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_HEAD = _PNG + b"\0\0\0\rIHDR"
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -46,19 +60,6 @@ _UPRIGHT: Mapping[int, tuple[Image.Transpose, ...]] = {
     7: (Image.Transpose.TRANSVERSE,),
     8: (Image.Transpose.ROTATE_90,),
 }
-# What Pillow raises on damaged pictures, found by damaging pictures; a RuntimeError is what its AVIF decoder says.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    EOFError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 
 
 class NotAPicture(ValueError):
@@ -92,7 +93,7 @@ def decode(data: bytes, *, size: int, channels: Literal[1, 3], max_pixels: int =
         image = _fit(_flat(image, mode), size=size)
         for turn in turns:  # after the resize, because turning a small square costs little
             image = image.transpose(turn)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise Undecodable("The picture cannot be decoded; the file may be cut short or damaged.") from error
     return image.tobytes()
 
@@ -175,7 +176,7 @@ def _plain(data: bytes, *, max_pixels: int) -> Image.Image | None:
         return None
     try:
         return Image.frombytes(mode, (width, height), data[head_end + 8 : pixels_end], "zip", mode, 0)
-    except _DAMAGE:
+    except DAMAGE:
         return None
 
 
@@ -186,7 +187,7 @@ def _open(data: bytes, *, max_pixels: int) -> Image.Image:
         raise TooManyPixels(f"The picture has more than {max_pixels} pixels.") from error
     except UnidentifiedImageError as error:
         raise NotAPicture("The bytes are not a picture in a format that is read here.") from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise Undecodable("The picture cannot be decoded; the file may be cut short or damaged.") from error
     if image.width * image.height > max_pixels:
         raise TooManyPixels(f"The picture has {image.width} x {image.height} pixels; at most {max_pixels} are read.")

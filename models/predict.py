@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-BATCH = 500
+BATCH = 100  # of pictures up to ENLARGED pixels, which a network may look at that large; fewer of larger ones
+ENLARGED = 128
 
 
 @torch.no_grad()
@@ -17,7 +18,8 @@ def predict(network: nn.Module, images: Tensor, *, tta: bool = False, device: to
     training = network.training
     network.eval()
     out = []
-    for part in images.split(BATCH):
+    height, width = images.shape[2:]
+    for part in images.split(max(1, BATCH * ENLARGED**2 // max(ENLARGED**2, height * width))):
         x = part.to(device or torch.device("cpu")).float() / 255
         if tta:
             out.append(torch.stack([network(view).log_softmax(1) for view in _views(x)]).mean(0).cpu())

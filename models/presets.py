@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from models import classifier_presets, data, gan_presets, settings, train_classifier, train_gan
+from models import classifier_presets, data, gan_presets, gan_snapshot, settings, train_classifier, train_gan
 from models.classifier import operations
 from models.classifier_config import ClassifierConfig
 from models.gan_presets import GanConfig
@@ -101,9 +101,13 @@ def train(
     initial: Path | None = None,
 ) -> Iterator[Event]:
     """The loop for `config`: a generator of events that leaves its files under `out`. `initial` is a checkpoint to
-    start from."""
-    loop: Any = train_classifier.train if isinstance(config, ClassifierConfig) else train_gan.train
-    return loop(config, pictures, out=out, resume=resume, stop=stop, initial=initial)
+    start from. Raises `ValueError` if `config` needs one and there is none."""
+    if isinstance(config, ClassifierConfig):
+        return train_classifier.train(config, pictures, out=out, resume=resume, stop=stop, initial=initial)
+    begun = initial is not None or (resume and (out / gan_snapshot.STATE_FILE).exists())
+    if not begun and (config.frozen_stages or config.judges_first):
+        raise ValueError("frozen_stages and judges_first are for a generator that begins with weights: name a start.")
+    return train_gan.train(config, pictures, out=out, resume=resume, stop=stop, initial=initial)
 
 
 def probe(config: Config, pictures: data.Pictures, *, steps: int = PROBE_STEPS) -> float:
@@ -116,12 +120,14 @@ def probe(config: Config, pictures: data.Pictures, *, steps: int = PROBE_STEPS) 
     else:
         steps = max(steps, config.penalty_every)
         config = replace(config, report_every=config.batch, snapshot_every=10**12, sample_every=10**12)
-        config = replace(config, start_size=0, keep_sharp=1.0, keep_typical=1.0)
+        config = replace(config, start_size=0, keep_sharp=1.0, keep_typical=1.0, judges_first=0, frozen_stages=0)
     marks: list[Progress] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for event in train(config, pictures, out=Path(scratch), resume=False, stop=lambda: len(marks) > steps + 1):
+        for event in train(config, pictures, out=Path(scratch), resume=False, stop=lambda: False):
             if isinstance(event, Progress):
                 marks.append(event)
+            if len(marks) > steps + 1:
+                break  # before what a run does at its end, which may take longer than the steps
     first, last = marks[min(1, len(marks) - 1)], marks[-1]  # the first step pays for what is set up once
     return (last.images - first.images) / max(last.seconds - first.seconds, 1e-9) if last is not first else 0.0
 

@@ -1,8 +1,9 @@
 """What a training loop yields.
 
 A loop is a generator of these events. It takes `stop: Callable[[], bool]`, asks it once a step, and when it answers
-True yields a last `Snapshot` and returns. The caller prints, stores and stops; the loop does none of that. `images`
-always counts the training pictures seen since the very first step, also after a resume.
+True yields a last `Snapshot` and returns; one without a checkpoint may come just before. The caller prints, stores and
+stops; the loop does none of that. `images` always counts the training pictures seen since the very first step, also
+after a resume.
 """
 
 from dataclasses import dataclass

@@ -14,6 +14,7 @@ from models.features import Trunk
 from models.levels import from_levels
 
 _MARGIN = 1 / 8  # of the side, left out on each edge: a sharp background does not make a sharp face
+_PLAIN = 1e-6  # variance: pictures that are all alike have none
 _RIDGE = 1e-2  # of the mean variance, added to the covariance's diagonal
 
 
@@ -37,7 +38,8 @@ def typicality(pictures: Tensor, trunk: Trunk, *, batch: int = 64) -> Tensor:
     features = torch.cat(maps).double()
     centred = features - features.mean(0)
     covariance = centred.T @ centred / len(centred)
-    covariance += torch.eye(len(covariance), dtype=torch.float64) * covariance.diagonal().mean() * _RIDGE
+    ridge = covariance.diagonal().mean().clamp_min(_PLAIN) * _RIDGE
+    covariance += torch.eye(len(covariance), dtype=torch.float64) * ridge
     return -(torch.linalg.solve(covariance, centred.T).T * centred).sum(1).float()
 
 
@@ -52,4 +54,4 @@ def select(pictures: Tensor, trunk: Trunk, *, keep_sharp: float, keep_typical: f
 
 
 def _best(scores: Tensor, part: float) -> Tensor:
-    return scores.topk(round(len(scores) * part)).indices
+    return scores.topk(max(1, round(len(scores) * part))).indices

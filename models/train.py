@@ -43,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         config = presets.true_of(config, options.data, preset=options.preset)
         speed = presets.probe(config, pictures) if options.dry_run or _needs_speed(options) else 0.0
         if _needs_speed(options):
-            config = replace(config, images=max(config.batch, int(speed * 60 * options.minutes)))
+            pace = devices.place().least(speed)  # one schedule for all processes
+            config = replace(config, images=max(config.batch, int(pace * 60 * options.minutes)))
         elif options.resume and not options.images:
             config = replace(config, images=_resolved_images(options.out, otherwise=config.images))
         _announce(console, config, pictures=len(pictures), speed=speed)

@@ -30,8 +30,8 @@ def train(
 
     With `resume` a run found under `out` goes on; `images` may have changed since, nothing else. `initial` is a
     checkpoint to start from: its weights are taken wherever name and shape fit, so another number of classes gets a
-    fresh head. Raises `ValueError` for data that cannot be trained on and `FloatingPointError` when the loss is no
-    longer a number.
+    fresh head. A run that is told to stop yields its state before it calibrates. Raises `ValueError` for data that
+    cannot be trained on and `FloatingPointError` when the loss is no longer a number.
     """
     run = ClassifierRun(config, pictures, out=out, place=devices.place())
     if initial is not None:
@@ -54,7 +54,7 @@ def train(
             yield Metrics(run.images, {"loss": loss, "learning_rate": config.learning_rate * height(config, before)})
         if _passed(before, run.images, config.snapshot_images) and run.images < config.images:
             yield from classifier_snapshot.write(run)
-    yield from classifier_snapshot.write(run)
+    yield from classifier_snapshot.write(run, stopped=run.images_before < run.images < config.images)
 
 
 def _passed(before: int, after: int, every: int) -> bool:

@@ -62,7 +62,7 @@ def events(run: GanRun, stop: Callable[[], bool]) -> Iterator[Event]:
         for name, value in values.items():
             totals[name] = totals.get(name, 0.0) + value
         steps += 1
-        if _passed(before, run.images, config.report_every):
+        if _passed(before, run.images, config.report_every) or run.images >= config.images:
             passed = time.monotonic() - started
             run.seconds += passed
             yield Progress(run.images, config.images, (run.images - first) / passed, run.seconds)

@@ -8,7 +8,7 @@ with both signs, because what follows keeps positive values alone (Page 2018; Jo
 import torch
 from torch import Tensor, nn
 
-PICTURES = 2_000  # whose patches are enough
+PIXELS = 2_000 * 32**2  # whose patches are enough
 LEAST = 1e-4  # added to eigenvalues, of pictures whose deviation is 1: fainter patterns are noise of the compression
 
 

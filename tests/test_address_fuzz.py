@@ -92,7 +92,7 @@ class Addresses:
             [
                 *[f"/v1/faces/{seed}.{extension}"] * 5,
                 f"/v1/faces/{seed}/to/{self._seed()}.{extension}",
-                f"/f/{options or 'x'}/{seed}.{extension}",
+                f"/f/{self._options() or 'x'}/{seed}.{extension}",
                 f"/avatar/{seed}.{extension}",
                 f"/{pick(['9', '7', '0', '999', 'x'])}.x/{pick(['faces', 'clothing', seed])}/{extension}",
                 f"/v1/sheets.{extension}",

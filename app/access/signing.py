@@ -1,7 +1,8 @@
 """Signed addresses: a public page shows faces of a closed service without holding its key.
 
     key       = SHA-256 of the API key, in hex, as it is kept (`app.access.keys.digest`); it opens nothing by itself
-    message   = path "?" query, the path percent-encoded anew, the pairs sorted and without `signature`
+    message   = path "?" query, the path percent-encoded anew with every slash as it is, the pairs sorted and without
+                `signature`
     signature = HMAC-SHA256(key, message), base64url without padding
 
 The query names the key (`key`), and may say until when the address holds (`expires`, Unix time) and on which site
@@ -15,7 +16,7 @@ import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from app.contract.errors import BadSignature
 
@@ -26,7 +27,7 @@ NAMES = ("key", "expires", "domain", "signature")
 
 _MOMENT = re.compile(r"[0-9]{1,12}")
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")
-_SAFE_PATH = "/@:=&,!$'()*+;~"  # what may stand in a path as it is; encoding it anew makes one spelling of many
+_SAFE = "@:=&,!$'()*+;~"  # what may stand in a path as it is; encoding it anew makes one spelling of many
 
 
 @dataclass(frozen=True)
@@ -51,16 +52,16 @@ class Grant:
 
 
 def sign(path: str, pairs: Iterable[tuple[str, str]], grant: Grant, *, key: str) -> str:
-    """The address `path` (decoded) with options and a signature by the signing key `key`."""
+    """The address `path` (percent-encoded) with options and a signature by the signing key `key`."""
     query = [*((name, value) for name, value in pairs if name not in NAMES), *grant.pairs()]
-    signature = _signature(path, query, key=key)
-    return f"{quote(path, safe=_SAFE_PATH)}?{urlencode([*query, ('signature', signature)])}"
+    signature = _signature(unquote(path), query, key=key)
+    return f"{_one_spelling(path)}?{urlencode([*query, ('signature', signature)])}"
 
 
 def unsigned(path: str, pairs: Iterable[tuple[str, str]]) -> str:
-    """The address `path` (decoded) with options."""
+    """The address `path` (percent-encoded) with options."""
     query = urlencode(list(pairs))
-    return f"{quote(path, safe=_SAFE_PATH)}{'?' if query else ''}{query}"
+    return f"{_one_spelling(path)}{'?' if query else ''}{query}"
 
 
 def claimed(pairs: Iterable[tuple[str, str]]) -> Grant | None:
@@ -82,7 +83,10 @@ def claimed(pairs: Iterable[tuple[str, str]]) -> Grant | None:
 def check(
     path: str, pairs: Iterable[tuple[str, str]], grant: Grant, *, key: str, origin: str | None, referer: str | None
 ) -> None:
-    """Raise `BadSignature` unless the query is signed by `key` and the grant holds now, on the page that asks."""
+    """Raise `BadSignature` unless the address is signed by `key` and the grant holds now, on the page that asks.
+
+    Here `path` is decoded, as the server hands it on.
+    """
     query = list(pairs)
     wanted = _signature(path, [(name, value) for name, value in query if name != "signature"], key=key)
     if not hmac.compare_digest(wanted, dict(query)["signature"].encode("ascii", "replace").decode()):
@@ -102,9 +106,14 @@ def without(pairs: Iterable[tuple[str, str]]) -> Pairs:
 
 
 def _signature(path: str, pairs: Pairs, *, key: str) -> str:
-    message = f"{quote(path, safe=_SAFE_PATH)}?{urlencode(sorted(pairs))}"
+    message = f"{quote(path, safe=f'/{_SAFE}')}?{urlencode(sorted(pairs))}"
     digest = hmac.new(key.encode(), message.encode(), hashlib.sha256).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _one_spelling(path: str) -> str:
+    """The encoded path, encoded anew; a slash within a seed stays apart from those between the parts of the path."""
+    return "/".join(quote(unquote(part), safe=_SAFE) for part in path.split("/"))
 
 
 def _within(domain: str, page: str | None) -> bool:

@@ -54,7 +54,7 @@ class Viewer:
         return f"{scope}, max-age={seconds}{', immutable' if immutable else ''}"
 
     def address(self, path: str, pairs: Pairs, *, seconds: int | None = None) -> str:
-        """Another address that this viewer may see, signed anew where this one was.
+        """Another address (its path percent-encoded) that this viewer may see, signed anew where this one was.
 
         With `seconds` it is for a page of ours, on any domain, and holds no longer than that.
         """

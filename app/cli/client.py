@@ -21,11 +21,17 @@ class ServiceError(Exception):
 
     Attributes:
         status: the HTTP status, or 0 when there was no answer at all.
+        retry_after: after how many seconds the service asks to be asked again, if it does.
     """
 
-    def __init__(self, sentence: str, *, status: int = 0) -> None:
+    def __init__(self, sentence: str, *, status: int = 0, retry_after: float | None = None) -> None:
         super().__init__(sentence)
-        self.status = status
+        self.status, self.retry_after = status, retry_after
+
+    @property
+    def temporary(self) -> bool:
+        """Whether the same may be answered later: the service is away, starting or busy."""
+        return self.status in (0, httpx.codes.TOO_MANY_REQUESTS) or httpx.codes.is_server_error(self.status)
 
 
 class Client:
@@ -114,7 +120,7 @@ class Client:
             with self._told(), self._http.stream("GET", path, params=_given(query)) as answer:
                 if not answer.is_success:
                     answer.read()
-                    raise ServiceError(_sentence(answer), status=answer.status_code)
+                    raise _refusal(answer)
                 with open(partial, "wb") as file:
                     for piece in answer.iter_bytes():
                         file.write(piece)
@@ -130,7 +136,7 @@ class Client:
             return None
         if answer.is_success:
             return _json(answer, self.url)
-        raise ServiceError(_sentence(answer), status=answer.status_code)
+        raise _refusal(answer)
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -188,7 +194,14 @@ def _json(answer: httpx.Response, url: str) -> Any:
     try:
         return answer.json()
     except ValueError:
-        raise ServiceError(f"{url} answers, but not as Likeness does; is LIKENESS_URL right?") from None
+        sentence = f"{url} answers, but not as Likeness does; is LIKENESS_URL right?"
+        raise ServiceError(sentence, status=answer.status_code) from None
+
+
+def _refusal(answer: httpx.Response) -> ServiceError:
+    after = answer.headers.get("Retry-After", "")
+    retry_after = float(after) if after.isdecimal() else None  # a proxy may send a date instead
+    return ServiceError(_sentence(answer), status=answer.status_code, retry_after=retry_after)
 
 
 def _sentence(answer: httpx.Response) -> str:

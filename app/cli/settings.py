@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from rich.text import Text
+
 from app.cli import failure, output
 
 
@@ -25,9 +27,9 @@ def settings(as_json: output.AsJson = False) -> None:
     output.table(("variable", "value", "meaning"), [(row["variable"], _shown(row), row["meaning"]) for row in rows])
 
 
-def _shown(row: dict[str, Any]) -> str:
+def _shown(row: dict[str, Any]) -> Text:
     value = "" if row["value"] is None else str(row["value"])
-    return f"[bold]{value}[/bold]" if row["given"] else value
+    return Text(value, style="bold" if row["given"] else "")
 
 
 def _safe(value: Any) -> Any:

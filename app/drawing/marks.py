@@ -77,11 +77,11 @@ def read(data: bytes) -> Parameters | None:
     try:
         with Image.open(io.BytesIO(data), formats=images.READABLE) as image:
             info, description = image.info, image.getexif().get(0x010E)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except (*images.DAMAGE, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
     packet = info.get("xmp", b"")
     places = (
-        (_IN_PACKET, packet.decode("utf-8", "replace") if isinstance(packet, bytes) else packet),
+        (_IN_PACKET, packet.decode("utf-8", "replace") if isinstance(packet, bytes) else str(packet)),
         (_IN_TEXT, f"{_PARAMETERS}: {info.get(_PARAMETERS, '')}"),
         (_IN_TEXT, str(description)),
     )

@@ -55,7 +55,7 @@ class Provenance:
         """
         shown = await self._codec.run(lambda: _look(data, max_pixels=self._max_pixels))
         credentials = await self._codec.run(lambda: self._signed(data, shown))
-        told = marks.read(data)
+        told = await self._codec.run(lambda: marks.read(data))
         signed = credentials is not None and credentials.ours
         if told is None:
             return ProvenanceResponse(
@@ -149,7 +149,7 @@ def _look(data: bytes, *, max_pixels: int) -> Image.Image:
         raise NotAPicture(position=0) from None
     except images.TooManyPixels:
         raise TooManyPixels(position=0, limit=max_pixels) from None
-    except (images.Undecodable, OSError, SyntaxError, ValueError):
+    except images.DAMAGE:
         raise UndecodablePicture(position=0) from None
     shown.info["format"] = kind
     return shown

@@ -29,14 +29,18 @@ def backup(settings: Settings, folder: Path) -> int:
     """Copy database and store into `folder`; how many bytes were copied. Objects that are there already are kept.
 
     Raises:
-        BackupRefused: the service keeps its things elsewhere.
+        BackupRefused: the service keeps its things elsewhere, or its database cannot be read.
     """
     database, store = _places(settings)
+    if not database.is_file():  # SQLite would make an empty one
+        raise BackupRefused(f"{settings.home} holds no service: there is no {database}. Name its folder as --data-dir.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     partial = folder / f".{DATABASE}.partial"
     partial.unlink(missing_ok=True)
-    with contextlib.closing(sqlite3.connect(database)) as source, contextlib.closing(sqlite3.connect(partial)) as copy:
-        source.backup(copy)
+    try:
+        _copy_database(database, partial)
+    except sqlite3.Error as error:
+        raise BackupRefused(f"{database} cannot be copied: {error}.") from error
     partial.replace(folder / DATABASE)
     copied = (folder / DATABASE).stat().st_size + _copy_new(store, folder / STORE)
     return copied + _copy_certificate(settings.home, folder)
@@ -67,6 +71,11 @@ def _places(settings: Settings) -> tuple[Path, Path]:
             "its own tools, the database first; docs/operations.md says how."
         )
     return Path(database.database), Path(unquote(store.path))
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    with contextlib.closing(sqlite3.connect(source)) as read, contextlib.closing(sqlite3.connect(target)) as written:
+        read.backup(written)
 
 
 def _copy_certificate(source: Path, target: Path) -> int:

@@ -7,8 +7,9 @@ from starlette.responses import Response
 OPEN_PREFIXES = ("/v1/faces/", "/v1/sheets.", "/f/", "/avatar/", *(f"/{version}.x/" for version in range(1, 100)))
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-    "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src blob:; "
+    "connect-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
 )
 
 _OPEN = {

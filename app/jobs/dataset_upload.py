@@ -137,6 +137,10 @@ def _classes(fields: dict[str, str]) -> tuple[str, ...]:
     names = tuple(name.strip() for name in fields.get("classes", "").split(",") if name.strip())
     if len(names) > MOST_CLASSES or len(set(names)) < len(names):
         raise InvalidFields([{"loc": ("body", "classes"), "msg": f"holds at most {MOST_CLASSES} different names"}])
+    if any(name.startswith((".", "__MACOSX")) for name in names):
+        # Such folders are skipped wherever pictures are read.
+        reason = "holds a name that begins with a dot or with __MACOSX, as the leftovers of file managers do"
+        raise InvalidFields([{"loc": ("body", "classes"), "msg": reason}])
     if not all(map(seeds.is_text, names)):
         raise InvalidFields([{"loc": ("body", "classes"), "msg": "contains the character NUL"}])
     return names

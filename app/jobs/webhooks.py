@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import httpx
 
 ANSWER_SECONDS = 15.0
+"""For a whole attempt, from looking up the name to the last header, so that one slow receiver delays no other."""
+
 RETRY_SECONDS = (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
 """Pauses between attempts, as Standard Webhooks advises; after the last one a message is given up."""
 
@@ -63,19 +65,22 @@ class Webhooks:
         # Imported when the first message is sent: at its start an api would spend a tenth of a second on it.
         import httpx
 
-        return httpx.AsyncClient(timeout=ANSWER_SECONDS, follow_redirects=False, trust_env=False)
+        return httpx.AsyncClient(timeout=None, follow_redirects=False, trust_env=False)
 
     async def _deliver(self, message: Outgoing) -> None:
         import httpx
 
         status, error = None, None
         try:
-            answer = await self._send(message)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._send(message)
             status = answer.status_code
             if not answer.is_success:
                 error = f"the answer was {answer.status_code}"
         except WebhookRefused as refusal:
             error = refusal.detail
+        except TimeoutError:
+            error = f"there was no answer within {ANSWER_SECONDS:g} seconds"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as failure:  # of this message, not of others
             error = f"{type(failure).__name__}: {failure}"
         attempt = message.delivery.attempts

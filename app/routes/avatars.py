@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Request, Response
 
@@ -49,9 +50,9 @@ async def face_by_path(
 ) -> Response:
     """The same picture as at `/v1/faces/`, for clients that drop what stands behind a question mark."""
     seed, extension, format = faces.split(name, request)
-    read = FaceOptions.read(_pairs(options))
+    read = FaceOptions.read([*_pairs(options), *viewer.options])
     if seed == seeds.RESERVED:
-        return faces.to_fresh(f"/f/{options}", extension, viewer)
+        return faces.to_fresh(f"/f/{quote(options, safe='')}", extension, viewer)
     return await addresses.answer(request, viewer, seed, format, read)
 
 

@@ -88,7 +88,7 @@ async def frame(
         oembed=html.escape(
             f"/oembed?url={quote(f'{public_address.base(settings, request)}{_here(request)}', safe='')}"
         ),
-        picture=html.escape(viewer.address(f"/v1/faces/{seed}.webp", given, seconds=PICTURE_SECONDS)),
+        picture=html.escape(viewer.address(f"/v1/faces/{quote(seed, safe='')}.webp", given, seconds=PICTURE_SECONDS)),
         size=size,
         alt=html.escape(alt),
     )
@@ -135,7 +135,10 @@ async def oembed(
     options = FaceOptions.read((name, value) for name, value in signing.without(pairs) if name != "alt" or photo)
     version = models.resolve(options.model, kind="generator")
     size = min(options.size or version.size, maxwidth or options.size or version.size, maxheight or 10**9)
-    query = urlencode([*((name, value) for name, value in pairs if name != "size"), ("size", size)])
+    if any(name == "signature" for name, _ in pairs):
+        query = asked.query  # the signature covers the size, so that the page has to scale the picture
+    else:
+        query = urlencode([*((name, value) for name, value in pairs if name != "size"), ("size", size)])
     address = f"{base}{asked.path}?{query}"
     response.headers["Access-Control-Allow-Origin"] = "*"
     title = seeds.canonical(unquote(found["seed"]))

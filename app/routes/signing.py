@@ -43,7 +43,7 @@ async def sign_address(
     _, key = await keyring.signer(caller.id)
     grant = Grant(caller.id, expires, asked.domain)
     pairs = parse_qsl(wanted.query, keep_blank_values=True)
-    signed = signing.sign(path, pairs, grant, key=key)
+    signed = signing.sign(wanted.path, pairs, grant, key=key)
     return SignedAddress(url=public_address.base(settings, request) + signed, expires=expires)
 
 

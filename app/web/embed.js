@@ -85,11 +85,16 @@ export class LikenessFace extends HTMLElement {
   #show() {
     this.#space.replaceSync(`:host { inline-size: ${this.size}px; block-size: ${this.size}px; }`);
     this.#image.alt = this.getAttribute("alt") ?? "AI-generated face";
-    if (!this.src && !this.seed) return this.#image.removeAttribute("src");
+    if (!this.src && !this.seed) return this.#clear();
     const [once, twice] = [this.address(), this.address(2 * this.size)];
     if (once === twice) this.#image.removeAttribute("srcset");
     else this.#image.srcset = `${once} 1x, ${twice} 2x`;
     this.#image.src = once;
+  }
+
+  #clear() {
+    for (const name of ["src", "srcset"]) this.#image.removeAttribute(name);
+    this.#states.delete("loaded");
   }
 
   #loaded() {

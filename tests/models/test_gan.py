@@ -33,6 +33,21 @@ def test_a_grown_stage_starts_without_changing_the_picture():
     assert torch.allclose(large, F.interpolate(small, scale_factor=2.0, mode="bilinear"), atol=1e-6)
 
 
+def test_what_a_stage_of_detail_draws_is_gone_when_the_picture_shrinks():
+    network, z = tiny(detail=1), torch.randn(3, 6)
+    small, large = network(z, size=8), network(z)
+    free = tiny()
+    free.load_state_dict(network.state_dict())
+    apart = (F.avg_pool2d(large, 2) - small).abs().mean()
+    assert apart < (F.avg_pool2d(free(z), 2) - small).abs().mean() / 10
+    assert (large - F.interpolate(small, scale_factor=2.0, mode="bilinear")).abs().mean() > 3 * apart
+
+
+def test_a_header_tells_detail_only_where_there_is_some():
+    assert "detail" not in tiny().config.to_dict()
+    assert build(tiny(detail=1).config.to_dict()).config.detail == 1
+
+
 def test_a_size_without_a_stage_is_refused():
     with pytest.raises(ValueError, match="no stage of 12"):
         tiny()(torch.randn(1, 6), size=12)

@@ -27,6 +27,11 @@ def test_samples_that_look_alike_are_a_collapse():
     assert codes(FINE, noise(1).expand(32, -1, -1, -1)) == ["collapse"]
 
 
+def test_real_pictures_without_variety_ask_for_none():
+    plain = torch.zeros(8, 3, 8, 8)
+    assert list(Health(plain).check(QUIET_UNTIL, FINE, as_sample(noise(32)))) == []
+
+
 def test_pictures_nearer_to_each_other_than_real_ones_are_narrow():
     assert codes({**FINE, "spread": 0.7}, noise(32)) == ["narrow"]
     assert codes({**FINE, "spread": 1.0}, noise(32)) == []

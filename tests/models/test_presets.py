@@ -51,9 +51,20 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
         ({"discriminator_widths": [8, 8]}, "2 resolutions and generator.widths 5"),
         ({"start_size": 30}, "no stage of 30 pixels"),
         ({"batch": 15}, "even number"),
+        ({"start_size": 32, "frozen_stages": 4}, "at most 3"),
+        ({"generator.channels": 2}, "one of 1, 3"),
+        ({"beta2": 1}, "at most"),
     ):
         with pytest.raises(ValueError, match=told):
             presets.configure("pictures-gan", changes)
+
+
+@pytest.mark.parametrize("setting", ["frozen_stages", "judges_first"])
+def test_what_stands_still_must_begin_with_weights(tmp_path: Path, setting: str) -> None:
+    config = presets.configure("pictures-gan", {setting: 2})
+    pictures = presets.load(config, write_folder(tmp_path / "data", count=20), split="train")
+    with pytest.raises(ValueError, match="name a start"):
+        presets.train(config, pictures, out=tmp_path / "out", resume=True, stop=lambda: False)
 
 
 def test_a_large_seed_is_as_good_as_another(tmp_path: Path) -> None:

@@ -115,6 +115,11 @@ def test_its_graph_tells_what_torch_tells_with_a_heat_map(tmp_path: Path) -> Non
     assert np.abs(heat.astype(int) - expected).max() <= 2
 
 
+def test_what_it_has_learnt_is_not_whitened_away(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="whiten"):
+        run(tmp_path, replace(CONFIG, whiten=True), stripes())
+
+
 def test_its_settings_survive_a_header(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
     weights = Classifier(NETWORK).state_dict()

@@ -32,6 +32,12 @@ def test_the_blurred_part_is_left_out():
     assert select(pictures, load_trunk(), keep_sharp=0.75, keep_typical=1.0).tolist() == list(range(12))
 
 
+def test_pictures_all_alike_or_very_few_leave_something_to_learn_from():
+    alike = scenes(1).expand(6, -1, -1, -1)
+    assert len(select(alike, load_trunk(), keep_sharp=1.0, keep_typical=0.5)) == 3
+    assert len(select(scenes(4), load_trunk(), keep_sharp=0.05, keep_typical=1.0)) == 1
+
+
 def test_the_odd_one_is_left_out():
     noise = torch.randint(0, 256, (1, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     pictures = torch.cat((scenes(9), noise))

@@ -122,6 +122,21 @@ def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(changes: dict[str
     assert_same(tmp_path / "whole", tmp_path / "parts")
 
 
+def test_a_run_that_is_killed_while_it_calibrates_at_the_stop_loses_nothing(tmp_path: Path) -> None:
+    config = replace(CONFIG, snapshot_images=10_000)
+    seen: list[object] = []
+    for event in train(config, stripes(), out=tmp_path / "parts", resume=False, stop=lambda: len(seen) > 2):
+        seen.append(event)
+        if isinstance(event, Snapshot):
+            break
+    assert isinstance(event, Snapshot)
+    assert (event.images, event.checkpoint) == (320, None)
+    assert not (tmp_path / "parts" / "checkpoint.safetensors").exists()
+    run(tmp_path / "whole", config)
+    run(tmp_path / "parts", config, resume=True)
+    assert_same(tmp_path / "whole", tmp_path / "parts")
+
+
 def test_a_run_killed_with_signal_9_and_resumed_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     program = (
         "import sys, time, torch; sys.path[:0] = sys.argv[2:];"

@@ -83,6 +83,14 @@ def test_judges_may_learn_first_what_the_generator_knows_already(tmp_path: Path)
     assert all(not torch.equal(at[4][name], at[16][name]) for name in still["pixels"] if name.endswith("weight"))
 
 
+def test_a_run_may_do_without_the_frozen_eyes(tmp_path: Path):
+    events = run(replace(SMALL, feature_weight=0.0), tmp_path)
+    figures = [e for e in events if isinstance(e, Metrics)]
+    assert figures
+    assert all(e.values.keys() >= {"loss_judges", "loss_pixels", "margin_pixels"} for e in figures)
+    assert not any("features" in name for e in figures for name in e.values)
+
+
 def test_frozen_stages_stay_as_they_began(tmp_path: Path):
     run(replace(SMALL, images=4, frozen_stages=2), tmp_path / "early")
     run(replace(SMALL, frozen_stages=2, grow_at=0), tmp_path / "late")
@@ -111,6 +119,8 @@ def test_a_run_killed_between_snapshots_goes_on_from_the_last_one(tmp_path: Path
 def test_events_come_at_their_intervals(tmp_path: Path):
     events = run(SMALL, tmp_path)
     assert [e.images for e in events if isinstance(e, Progress)] == [16, 32]
+    odd = run(replace(SMALL, images=28), tmp_path / "odd")
+    assert [e.images for e in odd if isinstance(e, Progress)] == [16, 28]
     assert [e.images for e in events if isinstance(e, Snapshot)] == [16, 32]
     figures = [e for e in events if isinstance(e, Metrics)]
     assert all({"loss_pixels", "margin_features", "penalty"} <= e.values.keys() for e in figures)
@@ -290,6 +300,26 @@ def test_a_larger_run_learns_in_the_stage_that_it_has_more(tmp_path: Path):
     assert not larger.generator.stages[3].colour.weight.any()  # type: ignore[union-attr, operator]
     list(train_gan.events(larger, lambda: False))
     assert larger.generator.stages[3].colour.weight.all()  # type: ignore[union-attr, operator]
+
+
+def test_frozen_stages_are_those_of_the_average(tmp_path: Path):
+    run(SMALL, tmp_path)
+    config = replace(LARGER, frozen_stages=3, images=8)
+    larger = begun(tmp_path / gan_snapshot.STATE_FILE, tmp_path, config)
+    held = {name: value.clone() for name, value in larger.average.state_dict().items() if "stages.3." not in name}
+    list(train_gan.events(larger, lambda: False))
+    for network in (larger.generator, larger.average):
+        now = network.state_dict()
+        assert all(torch.equal(now[name], value) for name, value in held.items() if name != "w_average")
+
+
+def test_a_stage_of_detail_stays_one_when_another_is_added(tmp_path: Path):
+    detail = replace(SMALL, generator=replace(SMALL.generator, detail=1))
+    run(detail, tmp_path)
+    with pytest.raises(ValueError, match="another network"):
+        begun(tmp_path / gan_snapshot.STATE_FILE, tmp_path)
+    both = replace(LARGER, generator=replace(LARGER.generator, detail=2))
+    assert begun(tmp_path / gan_snapshot.STATE_FILE, tmp_path, both).generator.stages[2].detail
 
 
 def test_a_larger_run_may_begin_with_a_served_checkpoint(tmp_path: Path):

@@ -39,6 +39,7 @@ assert torch.equal(*both), "the processes differ"
 remembered = [torch.empty_like(run.energy.fake) for _ in range(2)]
 dist.all_gather(remembered, run.energy.fake)
 assert torch.equal(*remembered), "a process remembers its own pictures alone"
+assert run.place.least(3.0 - run.place.rank) == 2.0, "one schedule for all"
 (Path(sys.argv[1]) / f"done-{run.place.rank}").touch()
 devices.leave()
 """

@@ -37,11 +37,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Member:
-    """One file of an archive: its bytes, or why they cannot be read."""
+    """One file of an archive: its bytes, or why they cannot be read. `upload` counts the archives of one data set."""
 
     name: str
     data: bytes
     fault: str = ""
+    upload: int = 0
 
 
 LIMITS = Limits()

@@ -5,6 +5,7 @@ import io
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -98,12 +99,12 @@ class DatasetJobs:
                 yield from idx.pictures(opened, classes=class_names, limits=self._limits)
             return
         arrays: dict[str, IO[bytes]] = {}
-        for position, (_, path) in enumerate(files):
+        for upload, (_, path) in enumerate(files):
             for member in archives.members(path, self._limits):
                 if idx.is_idx(member.name):
                     arrays[idx.plain(member.name)] = io.BytesIO(member.data)  # packed and unpacked it is the same one
                 else:
-                    yield member if len(files) == 1 else Member(f"{position}/{member.name}", member.data, member.fault)
+                    yield replace(member, upload=upload)
         if arrays:
             yield from idx.pictures(arrays, classes=class_names, limits=self._limits)
 

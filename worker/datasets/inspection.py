@@ -44,6 +44,7 @@ class Inspected:
 @dataclass
 class _Picture:
     name: str
+    upload: int
     sha256: str
     view: bytes
     grey: bool
@@ -83,7 +84,8 @@ def inspect(members: Iterable[Member], *, target: Path, scratch: Path, seen: Cal
     if not pictures:
         why = f": {faults.unreadable[0]['name']} is {faults.unreadable[0]['reason']}" if faults.unreadable else ""
         raise BadDataset(reason=f"there is no picture in it that can be used{why}")
-    for picture, (side, label) in zip(pictures, layout.places([each.name for each in pictures]), strict=True):
+    places = layout.places([each.name for each in pictures], [each.upload for each in pictures])
+    for picture, (side, label) in zip(pictures, places, strict=True):
         picture.side, picture.label = side, label
     given = bool(pictures[0].side)
     if not given:
@@ -132,6 +134,7 @@ def _good(
         colours = np.frombuffer(view, np.uint8).reshape(-1, 3).astype(int)
         yield _Picture(
             name=member.name,
+            upload=member.upload,
             sha256=sha.hexdigest(),
             view=colours.mean(1).astype(np.uint8).tobytes(),
             grey=bool((np.ptp(colours, axis=1) <= 2).all()),

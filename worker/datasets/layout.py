@@ -1,4 +1,4 @@
-"""What the folders of an archive mean: a side (train or test), a class, or nothing."""
+"""What the folders of archives mean: a side (train or test), a class, or nothing."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -16,16 +16,20 @@ SIDES = {
 }
 
 
-def places(names: Sequence[str]) -> list[tuple[str, str]]:
+def places(names: Sequence[str], uploads: Sequence[int]) -> list[tuple[str, str]]:
     """The side ("train", "test" or "" when the folders do not say) and the class ("" when there are none) of each name.
 
     Folders that hold everything are only wrapping and mean nothing. Below them `train/` and `test/` give the side, and
-    the next folder the class.
+    the next folder the class. So it is in each of several archives, whose classes and sides become one; but the last
+    folder of one archive stays, since it may be its only class.
+
+    Args:
+        uploads: number of the archive that each name comes from.
 
     Raises:
         BadDataset: some pictures lie in a class folder and some do not.
     """
-    parts = [PurePosixPath(name).parts for name in names]
+    parts = _unwrapped([PurePosixPath(name).parts for name in names], uploads)
     wrapping = _wrapping(parts)
     parts = [each[wrapping:] for each in parts]
     split = bool(parts) and all(len(each) > 1 and each[0].lower() in SIDES for each in parts)
@@ -40,10 +44,20 @@ def places(names: Sequence[str]) -> list[tuple[str, str]]:
     return [(side, each[0] if len(each) > 1 else "") for side, each in zip(sides, inner, strict=True)]
 
 
-def _wrapping(parts: Sequence[tuple[str, ...]]) -> int:
-    """How many leading folders all names share. One that names a side is kept, and so is a lone class below a side."""
+def _unwrapped(parts: Sequence[tuple[str, ...]], uploads: Sequence[int]) -> list[tuple[str, ...]]:
+    """The names without what wraps the whole of their own archive."""
+    archives: dict[int, list[tuple[str, ...]]] = {}
+    for upload, each in zip(uploads, parts, strict=True):
+        archives.setdefault(upload, []).append(each)
+    wrapping = {upload: _wrapping(inside, left=1) for upload, inside in archives.items()}
+    return [each[wrapping[upload] :] for upload, each in zip(uploads, parts, strict=True)]
+
+
+def _wrapping(parts: Sequence[tuple[str, ...]], *, left: int = 0) -> int:
+    """How many leading folders all names share, when `left` others must be left. One that names a side is kept, and so
+    is a lone class below a side."""
     depth = 0
-    while parts and all(len(each) > depth + 1 for each in parts):
+    while parts and all(len(each) > depth + 1 + left for each in parts):
         shared = {each[depth] for each in parts}
         if len(shared) > 1 or shared.pop().lower() in SIDES:
             break

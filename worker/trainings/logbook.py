@@ -52,7 +52,6 @@ class Logbook:
         self._redis = client
         self._patience_seconds = patience_seconds
         self._metrics = dict(job.metrics)
-        self._seconds = 0.0
         self.images_per_second = 0.0
         self.device = ""
 
@@ -77,7 +76,6 @@ class Logbook:
 
     def progress(self, report: reports.Progress) -> None:
         """Note how far the run is."""
-        self._seconds = report.seconds
         rate = self.images_per_second = report.images_per_second
         eta = round((report.of - report.images) / rate, 1) if rate > 0 else None
         facts = {"images": report.images, "of": report.of, "images_per_second": round(rate, 2), "eta_seconds": eta}
@@ -101,7 +99,7 @@ class Logbook:
         digest = _digest(served) if served else None
         found = training.Snapshot(
             images=report.images,
-            seconds=self._seconds,
+            seconds=report.seconds,
             resume=path,
             resume_sha256=_digest(state),
             model=f"{self.job.id}@sha256:{digest}" if digest else None,

@@ -69,6 +69,7 @@ class Snapshot(_Report):
     images: int
     resume: str
     checkpoint: str | None
+    seconds: float = Field(description="Spent training since the very first step.")
     final: bool = Field(description="Whether there is nothing left to train.")
 
 

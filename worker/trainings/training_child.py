@@ -5,7 +5,7 @@ The request names a preset, its settings, the pictures (a zip), the budget, and 
 
 import os
 import time
-from collections.abc import Callable
+import uuid
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def train(request: dict[str, Any], folder: Path, pipe: reports.Pipe) -> None:
     )
     for event in events:
         final = budget.over() or event.images >= config.images
-        pipe.tell(_told(event, folder, final=final))
+        pipe.tell(_told(event, folder, seconds=budget.spent(), final=final))
 
 
 def planned(config: presets.Config, pictures: data.Pictures, request: dict[str, Any]) -> presets.Config:
@@ -73,13 +73,17 @@ class _Budget:
     """Minutes that may be spent training, over all attempts."""
 
     def __init__(self, minutes: float | None, *, spent: float) -> None:
-        self._end = time.monotonic() + 60 * minutes - spent if minutes else float("inf")
+        self._began = time.monotonic() - spent
+        self._most_seconds = 60 * minutes if minutes else float("inf")
+
+    def spent(self) -> float:
+        return time.monotonic() - self._began
 
     def over(self) -> bool:
-        return time.monotonic() > self._end
+        return self.spent() > self._most_seconds
 
 
-def _told(event: progress.Event, folder: Path, *, final: bool) -> Any:
+def _told(event: progress.Event, folder: Path, *, seconds: float, final: bool) -> Any:
     match event:
         case progress.Progress():
             return reports.Progress(**asdict(event))
@@ -92,16 +96,20 @@ def _told(event: progress.Event, folder: Path, *, final: bool) -> Any:
             sheet.write(folder / file, event.pixels, columns=event.columns)
             return reports.Sample(images=event.images, file=file)
         case progress.Snapshot():
-            keep: Callable[[Path], str] = lambda path: _kept(path, folder, images=event.images)  # noqa: E731
-            checkpoint = keep(event.checkpoint) if event.checkpoint else None
-            return reports.Snapshot(images=event.images, resume=keep(event.path), checkpoint=checkpoint, final=final)
+            return reports.Snapshot(
+                images=event.images,
+                resume=_kept(event.path, folder),
+                checkpoint=_kept(event.checkpoint, folder) if event.checkpoint else None,
+                seconds=seconds,
+                final=final and event.checkpoint is not None,  # what ends a run is published
+            )
 
 
-def _kept(path: Path, folder: Path, *, images: int) -> str:
-    """A second name for a file of the loop, which replaces its files while the owner may still read them."""
-    target = folder / KEPT / f"{images:012d}-{path.name}"
+def _kept(path: Path, folder: Path) -> str:
+    """A second name for a file of the loop, which replaces its files while the owner may still read them, and removes
+    this one."""
+    target = folder / KEPT / f"{uuid.uuid4().hex}-{path.name}"
     target.parent.mkdir(exist_ok=True)
-    target.unlink(missing_ok=True)
     os.link(path, target)
     return str(target.relative_to(folder))
 

@@ -32,7 +32,11 @@ export async function showJob(id) {
   const connected = (yes) => (yes ? quiet() : notice("The connection is lost; trying again …"));
   for await (const { type, data } of follow(job.urls.events, { signal, connected })) {
     if (type === "progress") job = { ...job, progress: data };
-    if (type === "status") history.append(entry(data));
+    if (type === "status") {
+      history.append(entry(data));
+      // Its record tells the worker, too. Where it cannot be had now, a later event or the end reads it.
+      job = await askJson(address).catch(() => job);
+    }
     render();
   }
   job = await askJson(address);
@@ -64,14 +68,16 @@ function entry({ at, status, why }) {
 }
 
 // Pictures that were drawn, a walk, or what was recognised.
-function output({ images, url, results }) {
+function output({ images, url, content_type, results }) {
   if (results) {
     return [h("ol", { class: "plain" }, results.map(({ predictions: [first] }) => h("li", {}, `${first.label}, ${(100 * first.probability).toFixed(1)} %`)))];
   }
-  const pictures = images ?? [{ url, seed: "a walk from face to face" }];
-  return [h("div", { class: "made" }, pictures.map((picture) => {
-    const image = h("img", { alt: picture.seed, title: picture.seed });
-    show(image, picture.url);
-    return image;
+  const pictures = images ?? [{ url, content_type, seed: "a walk from face to face" }];
+  return [h("div", { class: "made" }, pictures.map(({ url, content_type: type, seed }) => {
+    const shown = type.startsWith("video/")
+      ? h("video", { "aria-label": seed, title: seed, controls: true, loop: true, muted: true, playsinline: true })
+      : h("img", { alt: seed, title: seed });
+    show(shown, url).catch(complain);
+    return shown;
   }))];
 }

@@ -21,8 +21,10 @@ export function askInDialog({ title, content = [], action, danger = false, act }
       h("button", { class: `button ${danger ? "danger" : "primary"}` }, action),
     ),
   );
-  const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title", onclose: () => close(null) }, form);
-  const close = (answer) => { resolve(answer); dialog.remove(); };
+  const closed = () => { resolve(null); dialog.remove(); }; // with Escape, too; an answer that was given before counts
+  const dialog = h("dialog", { class: "dialog", "aria-labelledby": "dialog-title", onclose: closed }, form);
+  // Closing gives the focus back to what had it before; removing an open dialog would lose it.
+  const close = (answer) => { resolve(answer); dialog.close(); };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");

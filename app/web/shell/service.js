@@ -54,7 +54,7 @@ export async function problem(answer) {
 }
 
 /**
- * Put a picture of the service into an <img>, waiting as long as it is busy.
+ * Put a picture of the service into an <img>, or a film into a <video>, waiting as long as it is busy.
  *
  * Resolves to whether it is there, which it is not when the signal says stop. Rejects with a Problem.
  */
@@ -66,6 +66,7 @@ export async function show(image, address, { signal, patience = 8 } = {}) {
       if (signal?.aborted) return false;
       const url = URL.createObjectURL(bytes);
       image.src = url;
+      if (image instanceof HTMLVideoElement) return true; // which reads on while it plays
       await image.decode().catch(() => {});
       URL.revokeObjectURL(url);
       return true;

@@ -2,7 +2,7 @@ import hashlib
 import hmac
 import time
 from base64 import urlsafe_b64encode
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -30,9 +30,10 @@ def check(address: str, *, key: str = KEY, origin: str | None = None, referer: s
 def test_what_is_signed_holds_for_any_text(seed: str, options: list[tuple[str, str]]) -> None:
     pairs = [(name, value) for name, value in options if name not in signing.NAMES]
 
-    signed = signing.sign(f"/v1/faces/{seed}.png", pairs, Grant("key_1"), key=KEY)
+    signed = signing.sign(f"/v1/faces/{quote(seed, safe='')}.png", pairs, Grant("key_1"), key=KEY)
 
     assert check(signed) == Grant("key_1")
+    assert unquote(urlsplit(signed).path.split("/")[3]) == f"{seed}.png"
     query = parse_qsl(urlsplit(signed).query, keep_blank_values=True)
     assert signing.without(query) == pairs
 

@@ -60,9 +60,10 @@ def test_a_busy_service_says_when_to_come_back() -> None:
     with (
         answering(503, b'{"detail": "All workers are busy."}', Retry_After="2") as (url, _),
         Client(url) as client,
-        pytest.raises(ServiceError, match="Try again in 2 s"),
+        pytest.raises(ServiceError, match="Try again in 2 s") as raised,
     ):
         client.get("/v1/models")
+    assert (raised.value.temporary, raised.value.retry_after) == (True, 2)
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"errors": [7]}', b'{"errors": [{"loc": ["a"]}]}'])
@@ -75,9 +76,10 @@ def test_another_kind_of_server_is_recognised() -> None:
     with (
         answering(200, b"<html>") as (url, _),
         Client(url) as client,
-        pytest.raises(ServiceError, match="LIKENESS_URL"),
+        pytest.raises(ServiceError, match="LIKENESS_URL") as raised,
     ):
         client.get("/v1/models")
+    assert not raised.value.temporary
 
 
 def test_address_and_key_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

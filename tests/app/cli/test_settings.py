@@ -19,6 +19,14 @@ def test_a_value_from_the_environment_is_told_as_given() -> None:
     assert (row["value"], row["given"]) == (9, True)
 
 
+def test_values_are_printed_as_they_are() -> None:
+    environment = {"LIKENESS_MAX_ATTEMPTS": "9", "LIKENESS_ADMIN_KEY": "secret", "LIKENESS_HOME": "[red]home"}
+    result = CliRunner().invoke(application, ["settings"], env=environment)
+    assert result.exit_code == 0
+    assert "[red]home" in result.stdout
+    assert "[bold]" not in result.stdout
+
+
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_keys_stay_hidden(options: list[str]) -> None:
     environment = {

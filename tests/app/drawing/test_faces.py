@@ -143,6 +143,13 @@ async def test_who_joins_a_drawing_gives_up_before_its_first_asker(drawer: Drawe
     assert await outcome(patient) is None
 
 
+async def test_a_drawing_that_several_wait_for_is_drawn_for_one(drawer: Drawer) -> None:
+    asked = [drawer.ask("ada") for _ in range(3)]
+    await settled(lambda: bool(drawer.worker.taken))
+    drawer.worker.go.set()
+    assert [made.drawn for each in asked for made in await each] == [1, 0, 0]
+
+
 async def test_an_allowance_that_is_too_small_refuses_nobody_else(drawer: Drawer) -> None:
     drawer.worker.go.set()
     poor, rich = drawer.ask("ada", "bob", spender=POOR), drawer.ask("ada", "bob", spender=RICH)

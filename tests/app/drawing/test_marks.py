@@ -4,7 +4,7 @@ from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin, TiffTags
 
 from app.contract.messages import Drawing
 from app.contract.registry import Version
@@ -61,6 +61,23 @@ def test_the_marks_cost_about_a_kilobyte() -> None:
     assert len(marked) - len(plain) < 1100
 
 
+def number_for_packet() -> bytes:
+    """A TIFF whose XMP packet is a number."""
+    entries = TiffImagePlugin.ImageFileDirectory_v2()
+    entries.tagtype[0x02BC] = TiffTags.SHORT
+    entries[0x02BC] = 5
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "TIFF", tiffinfo=entries)
+    return out.getvalue()
+
+
+def short_exif() -> bytes:
+    """A PNG whose EXIF block ends after its header."""
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(out, "PNG", exif=b"II*\0\x08\0")
+    return out.getvalue()
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -70,6 +87,8 @@ def test_the_marks_cost_about_a_kilobyte() -> None:
         encoded("png", {"Likeness": "{}"}),
         encoded("png", {"Likeness": '{"model": "faces", "drawing": {"seed": 7}}'}),
         encoded("webp", {images.XMP: "<x likeness:Parameters='[1]'/>"}),
+        number_for_packet(),
+        short_exif(),
     ],
 )
 def test_files_that_say_nothing_of_ours_are_read_as_nothing(data: bytes) -> None:

@@ -103,6 +103,22 @@ def test_nothing_is_restored_over_a_service_or_from_nothing(tmp_path: Path) -> N
         backup.restore(Settings(home=tmp_path / "other"), tmp_path / "empty")
 
 
+def test_a_folder_without_a_service_is_not_copied(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    for home in ("home", "missing"):
+        with pytest.raises(BackupRefused, match="holds no service"):
+            backup.backup(Settings(home=tmp_path / home), tmp_path / "copy")
+    assert [path.name for path in tmp_path.rglob("*")] == ["home"]
+
+
+def test_a_database_that_cannot_be_read_is_not_copied(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home")
+    serving.publish(settings)
+    (tmp_path / "home" / backup.DATABASE).write_bytes(b"no database" * 1000)
+    with pytest.raises(BackupRefused, match="cannot be copied"):
+        backup.backup(settings, tmp_path / "copy")
+
+
 def test_what_is_kept_elsewhere_is_not_copied_by_halves(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path, database_url="postgresql://db/likeness")
     with pytest.raises(BackupRefused, match="pg_dump"):

@@ -1,8 +1,11 @@
 """Webhooks: signed, retried, told once each, and never sent into the network that the service stands in."""
 
+import asyncio
+import contextlib
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -31,12 +34,21 @@ class Receiver(http.server.BaseHTTPRequestHandler):
     """Keeps what it gets, and answers with the next of `answers`, or 204."""
 
     answers: ClassVar[list[int]] = []
+    endless: ClassVar[bool] = False
+    """Whether the answer comes byte by byte and never to its end."""
     got: ClassVar[list[tuple[dict[str, str], bytes]]] = []
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.got.append((dict(self.headers), body))
         self.send_response(self.answers.pop(0) if self.answers else 204)
+        if self.endless:
+            self.flush_headers()
+            with contextlib.suppress(ConnectionError):  # the client has had enough
+                while True:
+                    self.wfile.write(b"X")
+                    time.sleep(0.02)
+            return
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -131,6 +143,19 @@ async def test_a_message_that_nobody_takes_is_given_up(
             session.execute(sa.update(DeliveryRow).values(attempts=attempts))
         await deliveries.deliver_due()
     assert {each.state for each in log(database, job)} == {DeliveryState.FAILED}
+
+
+async def test_an_answer_that_never_ends_is_a_failed_attempt(
+    database: Database, receiver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Receiver, "endless", True)
+    monkeypatch.setattr(webhooks, "ANSWER_SECONDS", 0.3)
+    job = run(database, receiver)
+    async with sender(database, tmp_path) as deliveries, asyncio.timeout(10):
+        assert await deliveries.deliver_due() == 4
+    assert {(each.state, each.status, each.attempts, each.error) for each in log(database, job)} == {
+        (DeliveryState.PENDING, None, 1, "there was no answer within 0.3 seconds")
+    }
 
 
 async def test_an_address_that_has_become_private_gets_nothing(

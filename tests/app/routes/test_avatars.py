@@ -99,11 +99,23 @@ def test_bad_options_in_the_path_are_refused(client: TestClient, options: str) -
     assert client.get(f"/f/{options}/ada.png").status_code == 422
 
 
+def test_a_query_adds_to_the_options_in_the_path(client: TestClient) -> None:
+    answer = client.get("/f/size=32/ada.png?radius=50")
+
+    assert answer.content == client.get("/v1/faces/ada.png?size=32&radius=50").content
+
+
+@pytest.mark.parametrize("query", ["size=64", "nonsense=1", "radius=51"])
+def test_a_bad_query_beside_options_in_the_path_is_refused(client: TestClient, query: str) -> None:
+    assert client.get(f"/f/size=32/ada.png?{query}").status_code == 422
+
+
 def test_random_keeps_the_options_in_the_path(client: TestClient) -> None:
-    answer = client.get("/f/size=32&edits=smile:1/random.png", follow_redirects=False)
+    answer = client.get("/f/size=32&edits=smile:1&mix=5%25%3F/random.png?radius=50", follow_redirects=False)
 
     assert answer.status_code == 302
-    assert re.fullmatch(r"/f/size=32&edits=smile:1/[a-z0-9]{12}\.png", answer.headers["location"])
+    location = r"/f/size=32&edits=smile:1&mix=5%25%3F/[a-z0-9]{12}\.png\?radius=50"
+    assert re.fullmatch(location, answer.headers["location"])
 
 
 def test_an_address_and_its_hash_are_one_person(client: TestClient) -> None:

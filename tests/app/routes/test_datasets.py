@@ -159,6 +159,10 @@ BAD: dict[str, tuple[Callable[[TestClient], object], int]] = {
         lambda client: client.post("/v1/datasets", files={"file": ("a", b"x"), "classes": (None, "a,b\0")}),
         422,
     ),
+    "a class that reads as a leftover": (
+        lambda client: client.post("/v1/datasets", files={"file": ("a", b"x"), "classes": (None, ".net,java")}),
+        422,
+    ),
     "cut short": (
         lambda client: client.post(
             "/v1/datasets",

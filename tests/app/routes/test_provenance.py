@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import threading
 import zipfile
 
 import pytest
@@ -32,6 +33,13 @@ def resaved(data: bytes, *, keep_words: bool = True, size: int | None = None, pa
     out = io.BytesIO()
     image.save(out, "JPEG", quality=70, xmp=words)
     return out.getvalue()
+
+
+def spoilt_avif() -> bytes:
+    """A picture whose head is whole, and whose pixels are gone."""
+    data = images.encode(bytes(range(256)) * 12, width=32, height=32, channels=3, format="avif")
+    at = data.index(b"mdat") + 4
+    return data[:at] + bytes(len(data) - at)
 
 
 @pytest.mark.parametrize("extension", ["png", "jpg", "webp", "avif"])
@@ -134,12 +142,24 @@ def test_a_signed_file_has_the_pixels_of_the_plain_one_and_is_kept_apart_from_it
         (b"text", {"Content-Type": "image/png"}, 415),
         (b"text", {"Content-Type": "text/plain"}, 415),
         (serving.png(7)[:48], {"Content-Type": "image/png"}, 422),
+        (spoilt_avif(), {"Content-Type": "image/avif"}, 422),
     ],
 )
 def test_what_is_no_picture_is_refused(
     client: TestClient, content: bytes, headers: dict[str, str], status: int
 ) -> None:
     assert client.post("/v1/provenance", content=content, headers=headers).status_code == status
+
+
+def test_what_a_file_says_is_read_where_pictures_are_decoded(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    monkeypatch.setattr(marks, "read", lambda _: threads.append(threading.current_thread().name))
+
+    ask(client, serving.png(7))
+
+    assert [name.partition("_")[0] for name in threads] == ["codec"]
 
 
 def test_options_are_refused(client: TestClient) -> None:

@@ -60,10 +60,12 @@ def sign(client: TestClient, path: str, headers: dict[str, str], **options: obje
         "/v1/faces/ada.webp?size=32&radius=50",
         "/v1/faces/a%2Fb%20%C3%BC.png",
         "/v1/faces/ada/to/bob.webp?frames=2",
+        "/v1/faces/AC%2FDC/to/b%2Fto%2Fc.webp?frames=2",
         "/v1/sheets.png?seeds=a,b",
         "/f/size=32&radius=50/ada.png",
         "/avatar/ada@example.org?s=40",
         "/9.x/faces/svg?seed=ada",
+        "/f/size=32/ada.png?radius=50",
         "/embed/ada?size=32",
     ],
 )
@@ -128,6 +130,18 @@ def test_a_framed_page_shows_its_picture(closed: TestClient) -> None:
     picture = re.search('img src="([^"]+)"', page.text)
     assert picture is not None
     assert closed.get(unescape(picture[1])).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/faces/ada.png?size=64&radius=50", "/embed/a%2Fto%2Fb?size=64"])
+def test_oembed_tells_a_signed_address_as_it_is(closed: TestClient, path: str) -> None:
+    address = sign(closed, path, ADMIN)
+
+    told = closed.get("/oembed", params={"url": f"http://faces.example{address}", "maxwidth": 32}).json()
+
+    assert (told["width"], told["height"]) == (32, 32)
+    shown = told.get("url") or unescape(re.findall('iframe src="([^"]+)"', told["html"])[0])
+    assert shown == f"http://faces.example{address}"
+    assert closed.get(shown).status_code == 200
 
 
 def test_random_leads_to_a_signed_face(closed: TestClient) -> None:

@@ -173,6 +173,20 @@ def test_properties_mirror_attributes_and_one_change_asks_once(service: Site, pa
 
 
 @pytest.mark.browser
+def test_a_face_whose_seed_is_taken_away_gives_its_place_back(service: Site, page: Page) -> None:
+    page.goto(
+        service.page("<script type=module src=/embed.js></script><likeness-face seed=ada><b>AL</b></likeness-face>")
+    )
+    page.wait_for_selector("likeness-face:state(loaded)")
+
+    page.locator("likeness-face").evaluate("face => face.removeAttribute('seed')")
+
+    page.locator("b").wait_for(state="visible")
+    expect(page.locator("likeness-face:state(loaded)")).to_have_count(0)
+    expect(page.locator("likeness-face img")).to_have_js_property("currentSrc", "")
+
+
+@pytest.mark.browser
 def test_a_face_far_below_is_fetched_when_it_comes_near(service: Site, page: Page) -> None:
     body = (
         "<script type=module src=/embed.js></script>" + "<p>text</p>" * 500 + "<likeness-face seed=low></likeness-face>"

@@ -139,6 +139,8 @@ def test_what_is_wrong_with_a_key_is_said_where_it_is_made(page: Page) -> None:
     page.get_by_role("button", name="Make it").click()
     expect(page.get_by_role("alert").filter(has_text="at least 1 item")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Make a key")).to_be_focused()
     expect(page.get_by_role("listitem").filter(has_text="nothing")).to_have_count(0)
 
 

@@ -11,6 +11,8 @@ import pytest
 from app.contract.database import Database
 from app.contract.store import Store
 from tests.worker.datasets.test_idx import blank
+from tests.worker.datasets.test_inspection import picture
+from worker.datasets import inspection
 from worker.datasets.dataset_jobs import DatasetJobs
 
 
@@ -38,3 +40,17 @@ def test_idx_files_in_an_archive_that_has_them_packed_and_unpacked_count_once(
         archive.writestr("raw/extra-train-images-idx3-ubyte", b"of another kind")
     found = [member.name for member in jobs._members([("mnist.zip", tmp_path / "mnist.zip")], [])]
     assert found == ["raw/extra-train-images-idx3-ubyte", "train/0/000000.png", "train/0/000001.png"]
+
+
+def test_the_classes_and_sides_of_two_archives_become_one(jobs: DatasetJobs, tmp_path: Path) -> None:
+    files = []
+    for number, side in enumerate(("train", "test")):
+        with zipfile.ZipFile(tmp_path / f"{side}.zip", "w") as archive:
+            for seed, name in enumerate(("cat", "dog")):
+                archive.writestr(f"{side}/{name}/1.png", picture(10 * number + seed))
+        files.append((f"{side}.zip", tmp_path / f"{side}.zip"))
+    found = inspection.inspect(
+        jobs._members(files, []), target=tmp_path / "out.zip", scratch=tmp_path / "scratch.zip", seen=lambda _: None
+    )
+    assert found.classes == {"cat": 2, "dog": 2}
+    assert (found.report["split"], found.report["train"], found.report["test"]) == ("given", 2, 2)

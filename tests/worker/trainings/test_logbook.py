@@ -43,7 +43,11 @@ class Run:
         digest = tiny.save_classifier(self.folder / "served.safetensors", seed=number)
         (self.folder / "state.safetensors").write_bytes(b"a state")
         told = reports.Snapshot(
-            images=100 * number, resume="state.safetensors", checkpoint="served.safetensors", final=False
+            images=100 * number,
+            resume="state.safetensors",
+            checkpoint="served.safetensors",
+            seconds=2.5 * number,
+            final=False,
         )
         assert self.log.snapshot(told, self.folder).model == f"{self.job.id}@sha256:{digest}"
         return digest
@@ -97,6 +101,14 @@ def test_one_that_an_alias_refers_to_stays(run: Run) -> None:
     assert run.usable() == {used, *made}
     assert run.store.exists(checkpoint_path(used))
     assert not run.store.exists(checkpoint_path(old))
+
+
+def test_a_snapshot_keeps_the_seconds_it_was_told_though_no_progress_came_before(run: Run) -> None:
+    run.snapshot(3)
+    with run.database.session() as session:
+        last = training.last_snapshot(session, run.job.id)
+    assert last is not None
+    assert last.seconds == 7.5
 
 
 class Unlisted(Store):
