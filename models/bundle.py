@@ -1,13 +1,14 @@
 """A trained generator as the service ships it: measured, of half the size, with its graph and a card.
 
     python -m models.bundle CHECKPOINT --name faces --data DIR --out DIR [--widen auto] [--truncation 0.7]
-                            [--wide 10000]
+                            [--wide 10000] [--directions OTHER]
 
 Under `--out` appear NAME.safetensors, whose weights are rounded to what float16 holds and whose header tells the
 figures, NAME.onnx, which computes the same, and the figures in the card NAME.md, between two marks; everything else in
 the card is written by hand. Figures are of the rounded weights. `--widen` spreads the styles first (`models.widening`),
 by a factor or by the one of least Frechet distance from training pictures. `--truncation` becomes what the service uses
-where nobody asks for another; figures are told for it and for whole variety.
+where nobody asks for another; figures are told for it and for whole variety. `--directions` takes the named directions
+of another checkpoint with the same styles, such as the one that this one has grown from.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +43,20 @@ def bundle(
     out: Path,
     widen: float | None = None,
     truncation: float | None = None,
+    directions: Path | None = None,
     **measuring: Any,
 ) -> dict[str, Any]:
     """Write the three files and return the figures. `measuring` goes to `evaluate_generator.evaluate`.
 
     A `widen` of 0 stands for the factor that `widening.best` finds. Raises `ValueError` if the checkpoint is no
-    generator, or one of classes that was to be widened, and `ExportDiffers` if its graph computes something else.
+    generator, one of classes that was to be widened, or one with other styles than the checkpoint `directions`, and
+    `ExportDiffers` if its graph computes something else.
     """
     trained = checkpoint.load(path)
     if trained.header.kind != "generator":
         raise ValueError(f"{path.name} is a {trained.header.kind}; generators alone are bundled so.")
+    if directions is not None:
+        trained = _with_directions(trained, checkpoint.load(directions))
     if widen is not None:
         trained = widening.widened(trained, widen or _best(trained, data, cache=measuring.get("cache")))
     rounded = {name: value.half() if value.is_floating_point() else value for name, value in trained.weights.items()}
@@ -126,6 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--widen", type=_factor, metavar="FACTOR|auto", help="how far to spread the styles")
     parser.add_argument("--truncation", type=float, help="what the service takes where a request leaves it out")
+    parser.add_argument("--directions", type=Path, metavar="OTHER", help="a checkpoint to take directions from")
     parser.add_argument("--count", type=int, help="pictures to draw and to hold against as many held-out ones")
     parser.add_argument("--wide", type=int, default=0, help="pictures to hold against all training pictures")
     parser.add_argument("--cache", type=Path, help="a folder that keeps the decoded pictures")
@@ -141,6 +147,7 @@ def main(arguments: list[str] | None = None) -> int:
             out=options.out,
             widen=options.widen,
             truncation=options.truncation,
+            directions=options.directions,
             count=options.count,
             wide=options.wide,
             cache=options.cache,
@@ -164,6 +171,18 @@ def _best(trained: checkpoint.Checkpoint, folder: Path, *, cache: Path | None) -
     factor = widening.best(trained, distances.embed(pictures[::every], trunk), trunk, count=widening.COUNT)
     print(f"styles are widened by {factor:g}")
     return factor
+
+
+def _with_directions(trained: checkpoint.Checkpoint, other: checkpoint.Checkpoint) -> checkpoint.Checkpoint:
+    """`trained` with the directions of a checkpoint whose styles are, but for rounding, the same."""
+    mapping = [name for name in trained.weights if name.startswith("mapping.")]
+    for name in mapping:
+        theirs = other.weights.get(name, torch.empty(0))
+        if theirs.shape != trained.weights[name].shape or not torch.allclose(theirs, trained.weights[name], atol=1e-3):
+            raise ValueError("Directions can be taken from a checkpoint with the same styles alone.")
+    found = {name: value for name, value in other.weights.items() if name.startswith(checkpoint.DIRECTION)}
+    extras = trained.header.extras | {"directions": other.header.extras.get("directions", [])}
+    return checkpoint.Checkpoint(replace(trained.header, extras=extras), trained.weights | found)
 
 
 def _empty_card(name: str, header: checkpoint.Header) -> str:

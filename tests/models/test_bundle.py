@@ -64,6 +64,22 @@ def test_the_header_tells_the_figures_and_what_the_service_truncates_to(world: P
     assert header.metrics["independent"]["network"].startswith("efficientnet-lite1")
 
 
+def test_directions_are_taken_from_a_checkpoint_with_the_same_styles_alone(world: Path, tmp_path: Path):
+    first = checkpoint.load(world / "checkpoint.safetensors")
+    plain = {name: value for name, value in first.weights.items() if not name.startswith(checkpoint.DIRECTION)}
+    network, header = first.header.network, HEADER | {"extras": {}}
+    checkpoint.save(tmp_path / "same", kind="generator", network=network, weights=plain, header=header)
+    others = {name: value + 0.1 for name, value in plain.items()}
+    checkpoint.save(tmp_path / "others", kind="generator", network=network, weights=others, header=header)
+    options = {"name": "g", "out": tmp_path, "directions": world / "checkpoint.safetensors"}
+    bundle.bundle(tmp_path / "same", world / "data", **options)
+    served = checkpoint.load(tmp_path / "g.safetensors")
+    assert served.header.extras["directions"] == ["age"]
+    assert torch.equal(served.weights["direction.age"], first.weights["direction.age"].half())
+    with pytest.raises(ValueError, match="same styles"):
+        bundle.bundle(tmp_path / "others", world / "data", **options)
+
+
 def test_the_card_keeps_what_people_wrote(world: Path):
     card = (world / "out" / "stripes.md").read_text()
     assert card.startswith("# Stripes\n")
