@@ -175,10 +175,9 @@ def _best(trained: checkpoint.Checkpoint, folder: Path, *, cache: Path | None) -
 
 def _with_directions(trained: checkpoint.Checkpoint, other: checkpoint.Checkpoint) -> checkpoint.Checkpoint:
     """`trained` with the directions of a checkpoint whose styles are, but for rounding, the same."""
-    mapping = [name for name in trained.weights if name.startswith("mapping.")]
-    for name in mapping:
-        theirs = other.weights.get(name, torch.empty(0))
-        if theirs.shape != trained.weights[name].shape or not torch.allclose(theirs, trained.weights[name], atol=1e-3):
+    for name in (name for name in trained.weights if name.startswith("mapping.")):
+        ours, theirs = trained.weights[name].float(), other.weights.get(name, torch.empty(0)).float()
+        if theirs.shape != ours.shape or not torch.allclose(theirs, ours, atol=1e-3):
             raise ValueError("Directions can be taken from a checkpoint with the same styles alone.")
     found = {name: value for name, value in other.weights.items() if name.startswith(checkpoint.DIRECTION)}
     extras = trained.header.extras | {"directions": other.header.extras.get("directions", [])}
