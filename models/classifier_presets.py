@@ -6,10 +6,10 @@ side gets one narrow convolution, because its maps are the costliest to normalis
 exception: shirts and T-shirts differ in collars and buttons, and a block at the full side is worth more there than
 wider ones behind it.
 
-cifar10 has 242 MFLOP and 22 epochs: 2.3 times the operations of Jordan's recipe (2024, 236 MFLOP for ten epochs, 94% of
-the original pictures with several views of each), of which it takes the whitening first layer, Muon, flips in turns and
-the label smoothing. cifar10-pretrained has 251 MFLOP at 128 pixels and 3.4 epochs. `python -m models.train cifar10 --data DIR --out RUN` starts it, `--resume` goes on; its figures
-stand in docs/performance.md.
+cifar10 has 242 MFLOP and 22 epochs: 2.3 times the operations of Jordan's recipe (2024, 236 MFLOP for ten epochs, 94%
+of the original pictures with several views of each), of which it takes the whitening first layer, Muon, flips in
+turns and the label smoothing. cifar10-pretrained has 251 MFLOP at 128 pixels and 3.4 epochs. `python -m models.train
+cifar10 --data DIR --out RUN` starts it, `--resume` goes on; its figures stand in docs/performance.md.
 """
 
 from dataclasses import replace

@@ -1,12 +1,12 @@
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from app.cli.client import Client, ServiceError
+from tests.app.cli.local_server import Quiet, serving
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def answering(
     """A server that gives every request this answer, and what it was asked."""
     asked: list[http.server.BaseHTTPRequestHandler] = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             asked.append(self)
             self.send_response(status)
@@ -26,17 +26,8 @@ def answering(
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address, asked
 
 
 def test_a_service_that_does_not_run_is_told_with_the_command_that_starts_one(free_port: int) -> None:

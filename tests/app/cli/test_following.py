@@ -1,8 +1,6 @@
 """Following work of a service that is away or busy for a while."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +8,7 @@ import pytest
 
 from app.cli import following
 from app.cli.client import Client, ServiceError
+from tests.app.cli.local_server import Quiet, serving
 
 HANGS_UP = 0
 DONE = {"status": "succeeded"}
@@ -20,7 +19,7 @@ def answering(*statuses: int, retry_after: str = "0") -> Iterator[tuple[str, lis
     """A server that gives these answers one after another, and what it was asked."""
     asked: list[str] = []
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(Quiet):
         def do_GET(self) -> None:
             status = statuses[len(asked)]
             asked.append(self.path)
@@ -33,17 +32,8 @@ def answering(*statuses: int, retry_after: str = "0") -> Iterator[tuple[str, lis
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", asked
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address, asked
 
 
 @pytest.fixture(autouse=True)
