@@ -130,8 +130,8 @@ _FACES = GanConfig(
 
 # Begun with the state of a run of faces-64: `--initial RUN/resume.safetensors`. Its people stay who they are; one stage
 # more draws what 64 pixels cannot show, and a judge of pixels alone teaches it. So far it is no nearer to photographs
-# than enlarging is (docs/networks.md). Where all stages went on, or where the new one was free to change more, it made masks
-# with dark lines of them within a few thousand pictures.
+# than enlarging is (docs/networks.md). Where all stages went on, or where the new one was free to change more, it made
+# masks with dark lines of them within a few thousand pictures.
 _LARGER_FACES = replace(
     _FACES,
     name="faces-128",
