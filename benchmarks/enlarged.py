@@ -1,10 +1,10 @@
-"""What the last stage of a generator is worth: its pictures beside those of the stage before, enlarged.
+"""What an enlarger is worth: its pictures beside those that it was given, doubled by interpolation.
 
     python -m benchmarks.enlarged --data DIR --generator FILE [--truncation 1] [--count 1375]
 
-Both draw the same seeds. Pictures of the stage before are doubled by a bicubic filter and rounded to levels, as a page
-would show them. Distances are from held-out photographs at the generator's full side, in the feature networks of
-`models.features` (at 128 pixels), beside those of as many training photographs.
+Both come from the same seeds, and from the same halved photographs. Interpolated ones are doubled by a bicubic filter
+and rounded to levels, as a page would show them. Distances are from held-out photographs at the generator's full side,
+in the feature networks of `models.features` (at 128 pixels), beside those of as many training photographs.
 """
 
 import argparse
@@ -18,7 +18,9 @@ from torch import Tensor
 from models import checkpoint, distances, features, own_data
 from models.gan import Generator
 from models.latents import seed_latents
-from models.levels import to_levels
+from models.levels import from_levels, to_levels
+
+Enlarge = Callable[[Tensor], Tensor]  # [N, C, S, S] -> [N, C, 2 S, 2 S]
 
 
 def main() -> None:
@@ -36,32 +38,42 @@ def main() -> None:
     assert isinstance(generator, Generator)
     training, held_out = (own_data.part(loaded.header, options.data, split) for split in ("train", "test"))
     chosen, few = held_out.spread(options.count), training.spread(options.count)
+    if generator.enlarger is None:
+        parser.error(f"{options.generator.name} has no enlarger.")
+    ways: dict[str, Enlarge] = {"interpolated": interpolated, "enlarged": generator.enlarger}
     print(f"{options.generator.name}, {len(chosen)} pictures, truncation {options.truncation:g}")
     for name in features.NETWORKS:
         trunk = features.load_trunk(name)
         real = distances.embed(held_out.images[chosen], trunk)
-        print(f"{name}:\n  photographs  {told(distances.embed(training.images[few], trunk), real)}")
-        for label, draw in (
-            ("whole", drawing(generator, options.truncation)),
-            ("enlarged", drawing(generator, options.truncation, enlarged=True)),
-        ):
-            drawn = distances.embed_drawn(draw, trunk, count=len(chosen))
-            print(f"  {label:12} {told(drawn, real)}", flush=True)
+        print(f"{name}:\n  {'photographs':32} {told(distances.embed(training.images[few], trunk), real)}", flush=True)
+        for label, enlarge in ways.items():
+            known = distances.embed(again(training.images[few], enlarge), trunk)
+            print(f"  {f'photographs halved and {label}':32} {told(known, real)}", flush=True)
+            drawn = distances.embed_drawn(drawing(generator, options.truncation, enlarge), trunk, count=len(chosen))
+            print(f"  {f'drawn and {label}':32} {told(drawn, real)}", flush=True)
 
 
-def drawing(generator: Generator, truncation: float, *, enlarged: bool = False) -> Callable[[int, int], Tensor]:
+def interpolated(small: Tensor) -> Tensor:
+    """Pictures [N, C, S, S] at twice the side."""
+    return F.interpolate(small, scale_factor=2.0, mode="bicubic", align_corners=False)
+
+
+@torch.no_grad()
+def again(photographs: Tensor, enlarge: Enlarge, *, batch: int = 64) -> Tensor:
+    """Photographs uint8 [N, C, S, S], halved and enlarged again."""
+    halves = (F.avg_pool2d(from_levels(part), 2) for part in photographs.split(batch))
+    return torch.cat([to_levels(enlarge(half)) for half in halves])
+
+
+def drawing(generator: Generator, truncation: float, enlarge: Enlarge) -> Callable[[int, int], Tensor]:
     """A function that draws uint8 pictures [stop - start, C, S, S] of the seeds start .. stop - 1."""
     config = generator.config
-    side = config.size // 2 if enlarged else config.size
 
     @torch.no_grad()
     def draw(start: int, stop: int) -> Tensor:
         z = torch.from_numpy(seed_latents(range(start, stop), config.latent_size))
         styles = generator.truncate(generator.mapping(z), torch.full((stop - start,), truncation))
-        pictures = generator.synthesis(styles, size=side)
-        if enlarged:
-            pictures = F.interpolate(pictures, scale_factor=2.0, mode="bicubic", align_corners=False)
-        return to_levels(pictures)
+        return to_levels(enlarge(generator.synthesis(styles, size=config.staged_size)))
 
     return draw
 

@@ -13,29 +13,29 @@ picture:
     conv(x; W diag(s)) / |W diag(s)|  =  conv(x * s; W) * d,    d_o = 1 / sqrt(sum_i s_i^2 |W_oi|^2)
 
 Each stage adds its colours to the upsampled colours of the stage before ("output skips"). The last stages start from
-zero colours, so a generator may be trained at a lower size first and grown without a jump. Stages of detail draw the
-fine bands of a Laplacian pyramid (Denton et al., 2015, arXiv:1506.05751): shrunk again, their picture is the one they
-were given.
+zero colours, so a generator may be trained at a lower size first and grown without a jump. Behind the last stage an
+enlarger may stand (`models.enlarger`), which no style reaches.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.enlarger import Enlarger, double
+
 LEAK = 0.2
 # Keeps the variance of a signal through a leaky rectifier: sqrt(2 / (1 + LEAK^2)).
 GAIN = math.sqrt(2 / (1 + LEAK**2))
-PROJECTIONS = 3  # leave a fifth of a level of difference in a face
 
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """What a generator is, kept in its checkpoint. The picture's side is `base * 2 ** (len(widths) - 1)` pixels."""
+    """What a generator is, kept in its checkpoint. Its stages draw `base * 2 ** (len(widths) - 1)` pixels a side."""
 
     widths: tuple[int, ...]  # channels of each stage, coarse to fine
     base: int = 4  # side of the first stage in pixels
@@ -44,25 +44,37 @@ class GeneratorConfig:
     style_size: int = 256
     classes: int = 0  # 0: unconditional
     grown: int = 0  # stages at the end that start from zero colours
-    detail: int = 0  # stages at the end that add what half their side cannot show, and nothing else
+    enlarger_width: int = 0  # channels of the enlarger, which doubles the side; 0 for none
+    enlarger_blocks: int = 4  # of the enlarger, if there is one
+
+    @property
+    def staged_size(self) -> int:
+        """Side in pixels of what the last stage draws."""
+        return self.base * 2 ** (len(self.widths) - 1)
 
     @property
     def size(self) -> int:
         """The picture's side in pixels."""
-        return self.base * 2 ** (len(self.widths) - 1)
+        return self.staged_size * (2 if self.enlarger_width else 1)
 
     def stages_up_to(self, size: int) -> int:
-        """How many stages draw a picture of `size` pixels. Raises `ValueError` if no stage ends there."""
+        """How many stages draw a picture of `size` pixels. Raises `ValueError` if none ends there, nor the enlarger."""
+        if size == self.size:
+            return len(self.widths)
         for count in range(1, len(self.widths) + 1):
             if self.base * 2 ** (count - 1) == size:
                 return count
         raise ValueError(f"A generator of {self.size} pixels has no stage of {size} pixels.")
 
+    def without_enlarger(self) -> "GeneratorConfig":
+        """The generator of half the side that the enlarger stands behind, or this one."""
+        return replace(self, enlarger_width=0, enlarger_blocks=GeneratorConfig.enlarger_blocks)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able, for a checkpoint's header."""
         told = {**asdict(self), "widths": list(self.widths)}
-        if not self.detail:  # a version that does not know it yet can build the others
-            del told["detail"]
+        if not self.enlarger_width:  # a version that knows of no enlarger can build the others
+            del told["enlarger_width"], told["enlarger_blocks"]
         return told
 
 
@@ -82,16 +94,13 @@ class Generator(nn.Module):
             _Stage(inputs, outputs, config=config, index=index)
             for index, (inputs, outputs) in enumerate(zip(narrower, config.widths, strict=True))
         )
+        width, blocks = config.enlarger_width, config.enlarger_blocks
+        self.enlarger = Enlarger(config.channels, width=width, blocks=blocks) if width else None
         self.register_buffer("w_average", torch.zeros(max(config.classes, 1), config.style_size))
 
     def forward(self, z: Tensor, labels: Tensor | None = None, *, size: int | None = None) -> Tensor:
         """Untruncated pictures [N, C, size, size] of latents [N, latent_size]; `size` None means the full size."""
         return self.synthesis(self.mapping(z, labels), size=size)
-
-    def freeze(self, stages: int) -> None:
-        """Let the coarsest `stages` stay as they are from now on, and with them what they begin with. None for 0."""
-        for module in (self.mapping, self.start, *self.stages[:stages]) if stages else ():
-            module.requires_grad_(False)
 
     def sample(self, z: Tensor, labels: Tensor | None = None, truncation: Tensor | None = None) -> Tensor:
         """Pictures of latents, with `truncation` float [N]: 1 leaves a style alone, 0 is the average picture of its
@@ -107,14 +116,16 @@ class Generator(nn.Module):
 
     def synthesis(self, w: Tensor, *, size: int | None = None) -> Tensor:
         """Pictures of styles w [N, style_size], or [N, stages, style_size] where every stage has its own."""
-        count = len(self.stages) if size is None else self.config.stages_up_to(size)
+        size = size or self.config.size
+        count = self.config.stages_up_to(size)
         x = self.start(w if w.dim() == 2 else w[:, 0]).view(
             -1, self.config.widths[0], self.config.base, self.config.base
         )
         x, picture = x.contiguous(memory_format=torch.channels_last), None
         for index, stage in enumerate(self.stages[:count]):
             x, picture = stage(x, picture, w if w.dim() == 2 else w[:, index])
-        return picture  # type: ignore[return-value]
+        assert picture is not None
+        return self.enlarger(picture) if self.enlarger is not None and size == self.config.size else picture
 
 
 def build(network: Mapping[str, Any]) -> Generator:
@@ -147,8 +158,7 @@ class _Stage(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, config: GeneratorConfig, index: int) -> None:
         super().__init__()
-        last = len(config.widths) - index
-        grown, self.detail = last <= config.grown, last <= config.detail
+        grown = len(config.widths) - index <= config.grown
         # Channels shrink before the upsampling: a quarter of the work of doing so after it.
         self.enter = _ModulatedConv(inputs, outputs, style_size=config.style_size) if index else None
         self.refine = _ModulatedConv(outputs, outputs, style_size=config.style_size)
@@ -159,13 +169,10 @@ class _Stage(nn.Module):
 
     def forward(self, x: Tensor, picture: Tensor | None, w: Tensor) -> tuple[Tensor, Tensor]:
         if self.enter is not None:
-            x = _double(self.enter(x, w))
+            x = double(self.enter(x, w))
         x = self.refine(x, w)
         added = self.colour(x * _per_channel(self.colour_style(w), x)).float()
-        if picture is None:
-            return x, added
-        larger = _double(picture) + added
-        return x, _shrinks_to(picture, larger) if self.detail else larger
+        return x, added if picture is None else double(picture) + added
 
 
 class _ModulatedConv(nn.Module):
@@ -204,18 +211,6 @@ def _unit_variance(x: Tensor) -> Tensor:
 
 def _activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, LEAK) * GAIN
-
-
-def _double(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-
-
-def _shrinks_to(small: Tensor, large: Tensor) -> Tensor:
-    """`large` [N, C, 2 S, 2 S], moved until the means of its 2 x 2 pixels are nearly `small` [N, C, S, S]: iterated
-    back-projection (Irani and Peleg, 1991). One step would do with square blocks, but they show."""
-    for _ in range(PROJECTIONS):
-        large = large + _double(small - F.avg_pool2d(large, 2))
-    return large
 
 
 def _per_channel(values: Tensor, like: Tensor) -> Tensor:

@@ -37,9 +37,6 @@ class GanConfig:
     judges_first: int = _about(
         0, "pictures for which the judges alone learn, where the generator begins with weights that it has", minimum=0
     )
-
-    frozen_stages: int = _about(0, "coarse stages of the generator that stay as they began", minimum=0)
-
     keep_sharp: float = _about(1.0, "share of the pictures kept, sharpest first", minimum=0.05, maximum=1)
     keep_typical: float = _about(1.0, "share of those kept, nearest to the crowd first", minimum=0.05, maximum=1)
     mirror: bool = _about(True, "show each picture flipped left to right half of the time")
@@ -56,6 +53,8 @@ class GanConfig:
     energy_weight: float = _about(0.0, "of the energy distance on frozen features, which asks for variety", minimum=0)
     energy_pixels: int = _about(128, "side at which it looks; the trunk names little in smaller pictures", minimum=32)
     energy_pictures: int = _about(4, "of each step, over all devices, that it looks at", minimum=1)
+    difference_weight: float = _about(1.0, "of an enlarger's mean absolute difference from the photograph", minimum=0)
+    perceptual_weight: float = _about(1.0, "of the same between frozen features of both", minimum=0)
     pixel_weight: float = _about(1.0, "of the relativistic loss on pixels", minimum=0)
     penalty: float = _about(1.5, "of R1 and R2 on the pixel judge", minimum=0)
     penalty_every: int = _about(8, "steps between penalties, each made that much stronger", minimum=1)
@@ -77,16 +76,22 @@ class GanConfig:
     def channels(self) -> int:
         return self.generator.channels
 
+    @property
+    def enlarges(self) -> bool:
+        """Whether the enlarger learns, from photographs and their halves, and the rest of the generator stands
+        still."""
+        return self.generator.enlarger_width > 0
+
     def check(self) -> None:
         """Raise `ValueError` where settings that are each in range do not go together."""
-        stages = len(self.generator.widths)
-        if len(self.discriminator_widths) != stages:
+        resolutions = len(self.generator.widths) + self.enlarges
+        if len(self.discriminator_widths) != resolutions:
             raise ValueError(
-                f"discriminator_widths has {len(self.discriminator_widths)} resolutions and generator.widths {stages}."
+                f"discriminator_widths has {len(self.discriminator_widths)} resolutions, the generator {resolutions}."
             )
-        drawing = self.generator.stages_up_to(self.start_size or self.size)
-        if self.frozen_stages >= drawing:
-            raise ValueError(f"frozen_stages is at most {drawing - 1}, so that something learns.")
+        self.generator.stages_up_to(self.start_size or self.size)
+        if self.enlarges and self.start_size not in (0, self.size):
+            raise ValueError("start_size is 0 where an enlarger learns, which has no smaller side.")
         if self.batch % 2:
             # The judges compare pictures within a batch, in groups of two at least.
             raise ValueError(f"batch is an even number, not {self.batch}.")
@@ -128,22 +133,22 @@ _FACES = GanConfig(
     penalty_every=16,
 )
 
-# Begun with the state of a run of faces-64: `--initial RUN/resume.safetensors`. Its people stay who they are; one stage
-# more draws what 64 pixels cannot show, and a judge of pixels alone teaches it. So far it is no nearer to photographs
-# than enlarging is (docs/networks.md). Where all stages went on, or where the new one was free to change more, it made
-# masks with dark lines of them within a few thousand pictures.
+# Begins with a generator of 64 pixels, `--initial models/checkpoints/faces.safetensors`, whose people stay the same.
 _LARGER_FACES = replace(
     _FACES,
     name="faces-128",
-    generator=replace(_FACES.generator, widths=(*_FACES.generator.widths, 24), detail=1),
-    discriminator_widths=(*_FACES.discriminator_widths, 16),
+    generator=replace(_FACES.generator, enlarger_width=48),
+    discriminator_widths=(128, 128, 64, 32, 24, 16),
     start_size=0,
-    frozen_stages=len(_FACES.generator.widths),
-    images=26_624,
+    keep_sharp=0.7,
+    augment=0.0,  # each drawn picture is judged beside the photograph that it was made from
+    images=48_000,
     learning_rate=5e-4,
+    judge_learning_rate=6e-4,
     feature_weight=0.0,
     energy_weight=0.0,
-    ema_ramp=1.0,  # what it begins with is an average already
+    pixel_weight=0.02,
+    ema=2_000,
 )
 
 _CLOTHING = GanConfig(

@@ -5,6 +5,9 @@ the generator's come from the same graph, before either moves. This is simultane
 relativistic pairing with both penalties is shown to converge (Huang et al., 2024), and it saves a third of the work
 of taking turns.
 
+Where the generator has an enlarger, that alone learns: what it makes of halved photographs stands in the place of drawn
+pictures, and is held against the photographs themselves as well.
+
 Everything random in a step follows from (seed, rank, images seen before it), so a resumed run equals an uninterrupted
 one, bit for bit on one CPU. Under torchrun every process has such a run, and gradients are averaged.
 """
@@ -13,6 +16,7 @@ from copy import deepcopy
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from models import devices, latents, losses
@@ -26,6 +30,7 @@ from models.gan_batches import Batches
 from models.gan_presets import GanConfig
 from models.health import Health
 from models.levels import to_levels
+from models.perceptual import PerceptualDistance
 from models.progress import Sample
 from models.selection import select
 from models.streams import stream
@@ -53,6 +58,7 @@ class GanRun:
         self.pictures = pictures.part(kept)
         self.generator, self.pixels, self.features = _networks(config, place.device)
         self.average = deepcopy(self.generator).eval().requires_grad_(False)
+        self.perceptual = PerceptualDistance(self.trunk) if config.enlarges else None
         self.energy = EnergyDistance().to(place.device) if config.energy_weight else None
         self.judges = [p for judge in (self.pixels, self.features) for p in judge.parameters() if p.requires_grad]
         betas = (0.0, config.beta2)
@@ -64,6 +70,8 @@ class GanRun:
         few = self.batches.real(self.pictures.spread(STANDARDISED), size=config.size)
         self.health = Health(few)
         self.features.standardise(self.trunk(as_seen(few, config.feature_pixels)))
+        if self.perceptual is not None:
+            self.perceptual.standardise(few)
         self._matched = 0  # the side of the pictures that the energy distance matches
 
     def step(self) -> dict[str, float]:
@@ -82,8 +90,10 @@ class GanRun:
             real = mirror(real, generator=generator)
         z = torch.randn(len(chosen), config.generator.latent_size, generator=generator).to(place.device)
 
+        photographs = real
         with place.autocast(config.precision), torch.set_grad_enabled(learns):
-            fake = self.generator(z, labels, size=size)
+            enlarger = self.generator.enlarger
+            fake = enlarger(F.avg_pool2d(real, 2)) if enlarger is not None else self.generator(z, labels, size=size)
         drawn = fake.detach().requires_grad_(learns)
         real = augment(real, probability=config.augment, generator=generator)
         judged = augment(drawn, probability=config.augment, generator=generator)
@@ -101,6 +111,11 @@ class GanRun:
             values["margin_features"] = losses.margin(real_features, fake_features)
             loss = loss + config.feature_weight * values["loss_features"]
         values["loss_judges"] = judge_loss
+        if self.perceptual is not None:
+            values["difference"] = (drawn - photographs).abs().mean()
+            values["perceptual"] = self.perceptual(drawn, photographs)
+            loss = loss + config.difference_weight * values["difference"]
+            loss = loss + config.perceptual_weight * values["perceptual"]
         # Before it has grown, a run does not ask the judge's finest layers, which then have no gradient.
         gradients = torch.autograd.grad(judge_loss, self.judges, retain_graph=True, allow_unused=True)
         if self.energy is not None:
@@ -218,7 +233,8 @@ def _networks(config: GanConfig, device: torch.device) -> tuple[Generator, Pixel
             grown=network.grown,
         )
         features = FeatureDiscriminator(classes=network.classes)
-    generator.freeze(config.frozen_stages)
+    if generator.enlarger is not None:
+        generator.requires_grad_(False).enlarger.requires_grad_()  # type: ignore[union-attr]
     for module in (generator, pixels, features):
         module.to(device, memory_format=torch.channels_last)
     return generator, pixels, features

@@ -52,12 +52,14 @@ def begin_with(run: GanRun, path: Path) -> None:
 
     A checkpoint holds the generator alone. A state holds its judges, too; new ones would undo what it has learnt before
     they have learnt as much. Either may be of a generator with fewer stages, if those that the run has more are among
-    `GeneratorConfig.grown`: they add nothing at first, and the run goes on where the smaller one was. Frozen stages
-    are those of the average, which is what is served. Raises `ValueError` if the weights are of another network.
+    `GeneratorConfig.grown`: they add nothing at first, and the run goes on where the smaller one was. Where an enlarger
+    learns, either may be of a generator without one, the averaged weights are taken, which are those that are served,
+    and the judges are new. Raises `ValueError` if the weights are of another network.
     """
     weights, shape = _weights_in(path)
-    if run.config.frozen_stages:
-        weights["generator"] = weights["average"]
+    small = as_json(run.config.generator.without_enlarger().to_dict())
+    if run.config.enlarges and shape["generator"] == small:
+        weights, shape = dict.fromkeys(("generator", "average"), weights["average"]), _shape(run.config)
     if not _grows(shape, _shape(run.config)):
         raise ValueError("The checkpoint to begin with holds another network than the one that is to be trained.")
     for name, network in _networks(run).items():
@@ -156,12 +158,10 @@ def _grows(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     few, many = smaller.pop("widths", []), larger.pop("widths")
     smaller.pop("grown", None)
     lacking, silent = len(many) - len(few), larger.pop("grown")
-    plain_then, plain_now = (len(widths) - shape.pop("detail", 0) for widths, shape in ((few, smaller), (many, larger)))
     judges = held.get("pixels", [])
     return (
         smaller == larger
         and 0 <= lacking <= silent
-        and plain_then == min(plain_now, len(few))
         and many[: len(few)] == few
         and wanted["pixels"][: len(judges)] == judges
     )

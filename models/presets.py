@@ -31,7 +31,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "pictures-large": "Your own colour pictures at 64 pixels, a large network.",
     "pictures-pretrained": "Your own colour pictures at 128 pixels, by a network that has seen ImageNet: best of few.",
     "faces-64": "Human faces at 64 pixels, the bundled generator.",
-    "faces-128": "The same at 128 pixels, grown from a run of faces-64.",
+    "faces-128": "The same at 128 pixels: what a generator of faces at 64 draws, enlarged by what photographs teach.",
     "clothing-gan": "Clothing of a chosen kind, grey, 28 pixels (Fashion-MNIST), the bundled conditional generator.",
     "clothing-gan-tiny": "The same with a small network, to see it learn within minutes.",
     "pictures-gan": "Your own colour pictures at 64 pixels, a generator without classes.",
@@ -102,12 +102,11 @@ def train(
 ) -> Iterator[Event]:
     """The loop for `config`: a generator of events that leaves its files under `out`. `initial` is a checkpoint to
     start from. Raises `ValueError` if `config` needs one and there is none."""
-    if isinstance(config, ClassifierConfig):
-        return train_classifier.train(config, pictures, out=out, resume=resume, stop=stop, initial=initial)
-    begun = initial is not None or (resume and (out / gan_snapshot.STATE_FILE).exists())
-    if not begun and (config.frozen_stages or config.judges_first):
-        raise ValueError("frozen_stages and judges_first are for a generator that begins with weights: name a start.")
-    return train_gan.train(config, pictures, out=out, resume=resume, stop=stop, initial=initial)
+    if isinstance(config, GanConfig) and (config.enlarges or config.judges_first):
+        begun = initial is not None or (resume and (out / gan_snapshot.STATE_FILE).exists())
+        if not begun:
+            raise ValueError("An enlarger and judges_first are for a generator that has learnt already: name a start.")
+    return _loop(config)(config, pictures, out=out, resume=resume, stop=stop, initial=initial)
 
 
 def probe(config: Config, pictures: data.Pictures, *, steps: int = PROBE_STEPS) -> float:
@@ -120,10 +119,10 @@ def probe(config: Config, pictures: data.Pictures, *, steps: int = PROBE_STEPS) 
     else:
         steps = max(steps, config.penalty_every)
         config = replace(config, report_every=config.batch, snapshot_every=10**12, sample_every=10**12)
-        config = replace(config, start_size=0, keep_sharp=1.0, keep_typical=1.0, judges_first=0, frozen_stages=0)
+        config = replace(config, start_size=0, keep_sharp=1.0, keep_typical=1.0, judges_first=0)
     marks: list[Progress] = []
     with tempfile.TemporaryDirectory() as scratch:
-        for event in train(config, pictures, out=Path(scratch), resume=False, stop=lambda: False):
+        for event in _loop(config)(config, pictures, out=Path(scratch), resume=False, stop=lambda: False):
             if isinstance(event, Progress):
                 marks.append(event)
             if len(marks) > steps + 1:
@@ -137,6 +136,10 @@ def cost(config: Config) -> dict[str, float]:
     if isinstance(config, ClassifierConfig):
         return {"forward_mflop": operations(config.network) / 1e6}
     return {}
+
+
+def _loop(config: Config) -> Callable[..., Iterator[Event]]:
+    return train_classifier.train if isinstance(config, ClassifierConfig) else train_gan.train
 
 
 def _size(config: Config) -> int:

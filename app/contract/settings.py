@@ -43,7 +43,10 @@ class Settings(BaseSettings):
     )
 
     default_classifier: str = Field("clothing", description="Classifier used when a request names none.")
-    default_generator: str = Field("faces", description="Generator used when a request names none.")
+    default_generator: str = Field(
+        "faces,faces-128",
+        description="Generator used when a request names none; of several, the first that draws as many pixels.",
+    )
 
     interactive_deadline_seconds: float = Field(
         15.0, gt=0, description="An interactive request is answered, or refused with 503, within this time."

@@ -42,7 +42,7 @@ class Addresses:
             LikenessError: an option is not valid, or the picture cannot be had and no stand-in is wanted.
         """
         seed = seeds.canonical(seed)
-        version = self._models.resolve(options.model, kind="generator")
+        version = self._models.resolve(options.model, kind="generator", size=options.size)
         drawings = faces.plan(
             version,
             [seed],

@@ -32,12 +32,12 @@ class Catalog:
         database: where the registry is.
         wakes: tells of its changes.
         classifier: name of the model that serves a classify request which names none.
-        generator: the same for drawing.
+        generator: the same for drawing. After commas may follow generators of larger pictures.
     """
 
     def __init__(self, database: Database, wakes: signals.Signals, *, classifier: str, generator: str) -> None:
         self._database, self._signals = database, wakes
-        self._defaults: dict[Kind, str] = {"classifier": classifier, "generator": generator}
+        self._defaults: dict[Kind, list[str]] = {"classifier": [classifier], "generator": _names(generator)}
         self._models: dict[str, Model] = {}
         self._following = Background(self._follow)
 
@@ -63,8 +63,8 @@ class Catalog:
         return tuple(model for model in self._models.values() if asking.may_use(model.owner))
 
     def is_default(self, model: Model) -> bool:
-        """Whether a request that names no model gets this one."""
-        return self._defaults[model.kind] == model.name
+        """Whether a request that names no model, and no size, gets this one."""
+        return self._defaults[model.kind][0] == model.name
 
     def model(self, name: str) -> Model:
         """The model `name`. Raises `UnknownModel` when there is none, or another key owns it."""
@@ -77,22 +77,34 @@ class Catalog:
         """Whether some model, of whoever, has this name."""
         return name in self._models
 
-    def resolve(self, reference: str, *, kind: Kind) -> Version:
+    def resolve(self, reference: str, *, kind: Kind, size: int | None = None) -> Version:
         """The version that a client means.
 
         Args:
             reference: empty for the default model, `name`, `name@sha256:<hex>` or `name@alias`.
             kind: what it must be able to do.
+            size: side in pixels of the picture that is wanted. Of several default generators it chooses the first that
+                draws as many, or else the last.
 
         Raises:
             UnknownModel, UnknownVersion: there is none.
             WrongKind: it does something else.
         """
         name, _, wanted = reference.partition("@")
-        model = self.model(name if reference else self._defaults[kind])
+        model = self.model(name) if reference else self._default(kind, size or 0)
         if model.kind != kind:
             raise WrongKind(model=model.name, kind=model.kind, wanted=kind)
         return model.resolve(_short(wanted))
+
+    def _default(self, kind: Kind, size: int) -> Model:
+        first, *larger = self._defaults[kind]
+        chosen = self.model(first)
+        known = {model.name: model for model in self.models if model.kind == kind and model.production is not None}
+        for model in (known[name] for name in larger if name in known):
+            if chosen.production is None or chosen.production.size >= size:
+                break
+            chosen = model
+        return chosen
 
     async def _follow(self) -> None:
         with self._signals.sleeper(REGISTRY_CHANNEL) as signal:
@@ -107,6 +119,10 @@ class Catalog:
                     _log.warning("catalog: the database does not answer (%s)", type(error).__name__)
                 except Exception:  # such as a row of a later version: whoever stopped here would never see a promotion
                     _log.exception("catalog: the registry cannot be read; what was read before stands")
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def _short(text: str) -> str:

@@ -84,7 +84,7 @@ async def generate(
     """Up to 64 pictures from seeds of yours, or from fresh ones that the answer tells. A seed is always one picture."""
     began, deadline = asyncio.get_running_loop().time(), inference.deadline()
     wanted = _seeds(asked, most=settings.max_images_per_request)
-    version = catalog.resolve(asked.model, kind="generator")
+    version = catalog.resolve(asked.model, kind="generator", size=asked.size)
     drawings = faces.plan(version, wanted, truncation=asked.truncation, label=asked.label, edits=asked.edits)
     if prefer.durable:
         if asked.credentials:

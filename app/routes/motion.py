@@ -90,7 +90,7 @@ async def get_walk(
         *(face_options.seeds_of(options.via, name="via") if options.via is not None else ()),
         seeds.canonical(_text(found["last"])),
     ]
-    version = models.resolve(options.model, kind="generator")
+    version = models.resolve(options.model, kind="generator", size=options.size)
     stations = faces.plan(
         version,
         visited,
@@ -148,7 +148,7 @@ async def animate(
     """A walk from face to face: at once while it is short, as a job with progress up to 600 frames."""
     began, deadline = asyncio.get_running_loop().time(), inference.deadline()
     visited = [seeds.canonical(seed, name=f"seeds[{position}]") for position, seed in enumerate(asked.seeds)]
-    version = models.resolve(asked.model, kind="generator")
+    version = models.resolve(asked.model, kind="generator", size=asked.size)
     stations = faces.plan(version, visited, truncation=asked.truncation, label=asked.label, edits=asked.edits)
     shown = Walk(format=asked.format, frames=asked.frames, fps=asked.fps, loop=asked.loop, size=asked.size)
     if prefer.durable:

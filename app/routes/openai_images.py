@@ -66,9 +66,9 @@ async def create_image(
     _caller: Predictor,
 ) -> Response:
     """The prompt is the seed: the same prompt is the same picture. The second of several has a seed of its own, too."""
-    version = models.resolve(asked.model or "", kind="generator")
-    wanted, label = _seeds(asked), _label(version, asked.prompt)
     size, format = _size(asked.size), asked.output_format or "png"
+    version = models.resolve(asked.model or "", kind="generator", size=size)
+    wanted, label = _seeds(asked), _label(version, asked.prompt)
     drawings = faces.plan(version, wanted, truncation=asked.truncation, label=label, edits=asked.edits)
     made = await drawer.draw(
         version,

@@ -51,7 +51,7 @@ async def get_sheet(
     if extension not in FORMATS and extension != "json":
         raise BadOption(name="extension", reason=f"must be one of {', '.join((*FORMATS, 'json'))}")
     options = SheetOptions.read(viewer.options)
-    version = models.resolve(options.model, kind="generator")
+    version = models.resolve(options.model, kind="generator", size=options.size)
     planned, pinned = sheets.plan(version, options), catalog.is_pinned(options.model)
     if extension == "json":
         atlas = planned.atlas(viewer.address("/v1/sheets.png", viewer.options))

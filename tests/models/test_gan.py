@@ -33,19 +33,21 @@ def test_a_grown_stage_starts_without_changing_the_picture():
     assert torch.allclose(large, F.interpolate(small, scale_factor=2.0, mode="bilinear"), atol=1e-6)
 
 
-def test_what_a_stage_of_detail_draws_is_gone_when_the_picture_shrinks():
-    network, z = tiny(detail=1), torch.randn(3, 6)
-    small, large = network(z, size=8), network(z)
-    free = tiny()
-    free.load_state_dict(network.state_dict())
-    apart = (F.avg_pool2d(large, 2) - small).abs().mean()
-    assert apart < (F.avg_pool2d(free(z), 2) - small).abs().mean() / 10
-    assert (large - F.interpolate(small, scale_factor=2.0, mode="bilinear")).abs().mean() > 3 * apart
+def test_an_enlarger_doubles_what_the_stages_draw():
+    network, z = tiny(enlarger_width=8), torch.randn(3, 6)
+    assert network.config.size == 32
+    assert network(z).shape == (3, 3, 32, 32)
+    plain = tiny()
+    plain.load_state_dict({k: v for k, v in network.state_dict().items() if not k.startswith("enlarger.")})
+    assert torch.equal(network(z, size=16), plain(z))
+    assert torch.equal(network(z), network.enlarger(plain(z)))
+    assert network.config.without_enlarger() == plain.config
 
 
-def test_a_header_tells_detail_only_where_there_is_some():
-    assert "detail" not in tiny().config.to_dict()
-    assert build(tiny(detail=1).config.to_dict()).config.detail == 1
+def test_a_header_tells_an_enlarger_only_where_there_is_one():
+    assert not any("enlarger" in name for name in tiny().config.to_dict())
+    large = tiny(enlarger_width=8, enlarger_blocks=1).config
+    assert build(large.to_dict()).config == large
 
 
 def test_a_size_without_a_stage_is_refused():

@@ -48,10 +48,14 @@ def test_the_presets_own_data_inside_the_folder_is_preferred(tmp_path: Path) -> 
 
 def test_settings_that_do_not_go_together_are_refused() -> None:
     for changes, told in (
-        ({"discriminator_widths": [8, 8]}, "2 resolutions and generator.widths 5"),
+        ({"discriminator_widths": [8, 8]}, "2 resolutions, the generator 5"),
         ({"start_size": 30}, "no stage of 30 pixels"),
         ({"batch": 15}, "even number"),
-        ({"start_size": 32, "frozen_stages": 4}, "at most 3"),
+        ({"generator.enlarger_width": 8}, "5 resolutions, the generator 6"),
+        (
+            {"generator.enlarger_width": 8, "discriminator_widths": [8] * 6, "start_size": 32, "grow_at": 8},
+            "no smaller side",
+        ),
         ({"generator.channels": 2}, "one of 1, 3"),
         ({"beta2": 1}, "at most"),
     ):
@@ -59,9 +63,9 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
             presets.configure("pictures-gan", changes)
 
 
-@pytest.mark.parametrize("setting", ["frozen_stages", "judges_first"])
-def test_what_stands_still_must_begin_with_weights(tmp_path: Path, setting: str) -> None:
-    config = presets.configure("pictures-gan", {setting: 2})
+@pytest.mark.parametrize(("preset", "changes"), [("pictures-gan", {"judges_first": 2}), ("faces-128", {})])
+def test_what_stands_still_must_begin_with_weights(tmp_path: Path, preset: str, changes: dict[str, int]) -> None:
+    config = presets.configure(preset, changes)
     pictures = presets.load(config, write_folder(tmp_path / "data", count=20), split="train")
     with pytest.raises(ValueError, match="name a start"):
         presets.train(config, pictures, out=tmp_path / "out", resume=True, stop=lambda: False)

@@ -91,20 +91,6 @@ def test_a_run_may_do_without_the_frozen_eyes(tmp_path: Path):
     assert not any("features" in name for e in figures for name in e.values)
 
 
-def test_frozen_stages_stay_as_they_began(tmp_path: Path):
-    run(replace(SMALL, images=4, frozen_stages=2), tmp_path / "early")
-    run(replace(SMALL, frozen_stages=2, grow_at=0), tmp_path / "late")
-    early, late = (load_state(tmp_path / name / gan_snapshot.STATE_FILE)[0] for name in ("early", "late"))
-    moved = {
-        name.split(".")[2] if ".stages." in name else name.split(".")[1]
-        for name in early
-        if name.startswith("generator.") and not torch.equal(early[name], late[name])
-    }
-    assert moved == {"2"}
-    with pytest.raises(ValueError, match="at most 2"):
-        replace(SMALL, frozen_stages=3).check()
-
-
 def test_a_run_killed_between_snapshots_goes_on_from_the_last_one(tmp_path: Path):
     run(SMALL, tmp_path / "whole")
     for event in train_gan.train(SMALL, pictures(), out=tmp_path / "killed"):
@@ -302,26 +288,6 @@ def test_a_larger_run_learns_in_the_stage_that_it_has_more(tmp_path: Path):
     assert larger.generator.stages[3].colour.weight.all()  # type: ignore[union-attr, operator]
 
 
-def test_frozen_stages_are_those_of_the_average(tmp_path: Path):
-    run(SMALL, tmp_path)
-    config = replace(LARGER, frozen_stages=3, images=8)
-    larger = begun(tmp_path / gan_snapshot.STATE_FILE, tmp_path, config)
-    held = {name: value.clone() for name, value in larger.average.state_dict().items() if "stages.3." not in name}
-    list(train_gan.events(larger, lambda: False))
-    for network in (larger.generator, larger.average):
-        now = network.state_dict()
-        assert all(torch.equal(now[name], value) for name, value in held.items() if name != "w_average")
-
-
-def test_a_stage_of_detail_stays_one_when_another_is_added(tmp_path: Path):
-    detail = replace(SMALL, generator=replace(SMALL.generator, detail=1))
-    run(detail, tmp_path)
-    with pytest.raises(ValueError, match="another network"):
-        begun(tmp_path / gan_snapshot.STATE_FILE, tmp_path)
-    both = replace(LARGER, generator=replace(LARGER.generator, detail=2))
-    assert begun(tmp_path / gan_snapshot.STATE_FILE, tmp_path, both).generator.stages[2].detail
-
-
 def test_a_larger_run_may_begin_with_a_served_checkpoint(tmp_path: Path):
     run(SMALL, tmp_path)
     larger = begun(tmp_path / gan_snapshot.CHECKPOINT_FILE, tmp_path)
@@ -347,3 +313,58 @@ def test_a_file_that_is_no_checkpoint_and_no_state_is_refused(tmp_path: Path):
     (tmp_path / "note.safetensors").write_bytes(b"no weights at all")
     with pytest.raises(ValueError, match="not a resume state"):
         begun(tmp_path / "note.safetensors", tmp_path)
+
+
+ENLARGING = replace(
+    SMALL,
+    generator=replace(SMALL.generator, enlarger_width=8, enlarger_blocks=1),
+    discriminator_widths=(8, 8, 8, 4),
+    learning_rate=3e-3,
+    pixel_weight=0.02,
+    augment=0.0,
+    samples=2,
+)
+
+
+@pytest.mark.parametrize("file", [gan_snapshot.CHECKPOINT_FILE, gan_snapshot.STATE_FILE])
+def test_an_enlarger_alone_learns_and_the_generator_stays_what_is_served(tmp_path: Path, file: str):
+    run(SMALL, tmp_path)
+    larger = begun(tmp_path / file, tmp_path, ENLARGING)
+    served = checkpoint.load(tmp_path / gan_snapshot.CHECKPOINT_FILE).weights
+    events = list(train_gan.events(larger, lambda: False))
+    for network in (larger.generator, larger.average):
+        now = network.state_dict()
+        assert all(torch.equal(now[name], value) for name, value in served.items() if name != "w_average")
+        assert now["enlarger.colour.weight"].any()
+    figures = [e.values for e in events if isinstance(e, Metrics)]
+    assert all(values.keys() >= {"difference", "perceptual", "loss_pixels"} for values in figures)
+    large = checkpoint.load(larger.out / gan_snapshot.CHECKPOINT_FILE)
+    assert large.header.input["size"] == 32
+    grid = next(e for e in events if isinstance(e, Sample))
+    assert grid.pixels.shape[1:] == (32, 32, 3)
+    again = begun(larger.out / gan_snapshot.STATE_FILE, tmp_path / "again", ENLARGING)
+    assert torch.equal(again.average.state_dict()["enlarger.colour.weight"], now["enlarger.colour.weight"])
+
+
+def test_an_enlarger_comes_nearer_to_photographs(tmp_path: Path):
+    torch.manual_seed(0)
+    shapes = F.interpolate(torch.randn(24, 3, 4, 4), size=32).sign()  # hard edges, which interpolation blurs
+    photographs = replace(pictures(), images=((shapes + 1) * 100).to(torch.uint8))
+    config = replace(ENLARGING, images=256, precision="fp32", ema=16, feature_weight=0.0, perceptual_weight=0.2)
+    enlarging = GanRun(config, photographs, out=tmp_path, place=devices.place())
+    real = photographs.images.float() / 127.5 - 1
+    half = F.avg_pool2d(real, 2)
+
+    def apart() -> float:
+        return float((enlarging.average.enlarger(half) - real).abs().mean())  # type: ignore[misc]
+
+    before = apart()
+    list(train_gan.events(enlarging, lambda: False))
+    assert apart() < 0.9 * before
+
+
+def test_an_enlarger_wants_the_generator_that_it_stands_behind(tmp_path: Path):
+    run(SMALL, tmp_path)
+    other = replace(ENLARGING, generator=replace(ENLARGING.generator, style_size=16))
+    with pytest.raises(ValueError, match="another network"):
+        begun(tmp_path / gan_snapshot.CHECKPOINT_FILE, tmp_path, other)

@@ -59,6 +59,52 @@ def test_a_reference_that_names_none_is_refused(
     assert len(str(refusal.value)) < 300
 
 
+@pytest.mark.parametrize(
+    ("generators", "size", "drawn_by"),
+    [
+        ("faces,larger", None, "faces"),
+        ("faces,larger", serving.FACE, "faces"),
+        ("faces, larger", serving.FACE + 1, "larger"),
+        ("faces,larger", 1024, "larger"),
+        ("larger,faces", serving.FACE, "larger"),
+        ("faces,gone,larger", 1024, "larger"),
+        ("faces,clothing,larger", 1024, "larger"),
+        ("faces", 1024, "faces"),
+    ],
+)
+def test_of_several_default_generators_the_size_that_is_asked_for_chooses(
+    home: tuple[Catalog, Database, Store], api_redis: str, generators: str, size: int | None, drawn_by: str
+) -> None:
+    _, database, store = home
+    content = serving.checkpoint("generator", size=2 * serving.FACE, channels=3)
+    with database.session() as session:
+        version = registry.publish(session, store, name="larger", checkpoint=content, onnx=None, source="bundled")
+        registry.point(session, model="larger", alias="production", digest=version.digest)
+    signals = Signals(redis_client.connect(api_redis))
+    catalog = Catalog(database, signals, classifier="clothing", generator=generators)
+    catalog.refresh()
+    assert catalog.resolve("", kind="generator", size=size).model == drawn_by
+    assert catalog.resolve("faces", kind="generator", size=size).model == "faces"
+    assert [model.name for model in catalog.models if catalog.is_default(model)] == [
+        "clothing",
+        generators.split(",")[0],
+    ]
+
+
+def test_a_larger_generator_without_a_production_version_is_passed_over(
+    home: tuple[Catalog, Database, Store], api_redis: str
+) -> None:
+    _, database, store = home
+    content = serving.checkpoint("generator", size=2 * serving.FACE, channels=3)
+    with database.session() as session:
+        registry.publish(session, store, name="larger", checkpoint=content, onnx=None, source="bundled")
+    catalog = Catalog(
+        database, Signals(redis_client.connect(api_redis)), classifier="clothing", generator="faces,larger"
+    )
+    catalog.refresh()
+    assert catalog.resolve("", kind="generator", size=1024).model == "faces"
+
+
 def test_only_a_digest_names_a_version_for_ever() -> None:
     assert [is_pinned(reference) for reference in ("", "a", "a@production", "a@sha256:0123456789ab")] == [
         False,
