@@ -142,12 +142,13 @@ _LARGER_FACES = replace(
     start_size=0,
     keep_sharp=0.7,
     augment=0.0,  # each drawn picture is judged beside the photograph that it was made from
-    images=48_000,
+    images=24_000,
     learning_rate=5e-4,
     judge_learning_rate=6e-4,
     feature_weight=0.0,
     energy_weight=0.0,
-    pixel_weight=0.02,
+    pixel_weight=0.05,
+    penalty=0.02,
     ema=2_000,
 )
 

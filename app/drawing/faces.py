@@ -51,7 +51,7 @@ class Made:
     queue_ms: float = 0.0
     compute_ms: float = 0.0
     drawn: int = 0
-    """How many pictures a worker drew for it; 0 for who joined a drawing that was under way."""
+    """How many pictures a worker drew for it; of several who waited for the same drawing one is told, the others 0."""
 
 
 def plan(
@@ -192,11 +192,8 @@ class Faces:
         if (kept := await self._cache.get(key)) is not None:
             return Made(kept)
         self._usage.check()
-        began = False
 
         async def make_and_keep() -> Made:
-            nonlocal began
-            began = True
             # Not until the deadline of who begins: who joins may have more patience.
             made = await make(self._inference.deadline())
             await self._cache.put(key, made.picture)
@@ -204,10 +201,10 @@ class Faces:
 
         try:
             async with asyncio.timeout_at(deadline):
-                made = await self._flights.once(key, make_and_keep)
+                made, new = await self._flights.once(key, make_and_keep)
         except TimeoutError:
             raise DeadlineExceeded() from None
-        return made if began else replace(made, drawn=0)
+        return made if new else replace(made, drawn=0)
 
 
 def _concerns_one(failure: Exception) -> bool:

@@ -12,6 +12,7 @@ T = TypeVar("T")
 class _Flight(Generic[T]):
     task: asyncio.Task[T]
     waiting: int = 0
+    told: bool = False  # whether somebody has the result already
 
 
 class SingleFlight(Generic[T]):
@@ -26,9 +27,10 @@ class SingleFlight(Generic[T]):
         self._personal = personal
         self._flights: dict[Hashable, _Flight[T]] = {}
 
-    async def once(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The result of `make()`, or of the call for the same key that is under way.
+    async def once(self, key: Hashable, make: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, bool]:
+        """The result of `make()`, or of the call for the same key that is under way; and whether it is new.
 
+        It is new to one of those who waited for it, whoever is told first: that one bears what it cost.
         When all who wait have gone, the work is cancelled. Who joined work that ended by a personal failure of another
         tries again, with a `make` of its own.
         """
@@ -40,7 +42,9 @@ class SingleFlight(Generic[T]):
             flight.waiting += 1
             try:
                 # The shield lets one who waits go away without taking the work from the others.
-                return await asyncio.shield(flight.task)
+                result = await asyncio.shield(flight.task)
+                new, flight.told = not flight.told, True
+                return result, new
             except Exception as failure:
                 if began or not self._personal(failure):
                     raise

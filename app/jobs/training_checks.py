@@ -46,6 +46,8 @@ class TrainingChecks:
         _check_pictures(dataset, preset, settings)
         self._check_model(asked.model, preset, caller)
         start = self._catalog.resolve(asked.resume_from, kind=preset.kind) if asked.resume_from else None
+        if start is None and _goes_on(settings):
+            raise BadOption(name="resume_from", reason="is missing: what is asked for goes on from a trained generator")
         if asked.webhook is not None:
             await webhook_address.check(asked.webhook.url, private=self._private_webhooks)
         request = TrainingRequest(
@@ -84,6 +86,11 @@ class TrainingChecks:
 
 def _taken(name: str) -> Forbidden:
     return Forbidden(f"The name {name} is that of a model which this key may not change; choose another name.")
+
+
+def _goes_on(settings: dict[str, Any]) -> bool:
+    """Whether a training with these settings needs a generator that has learnt already."""
+    return bool(settings.get("judges_first") or settings.get("generator", {}).get("enlarger_width"))
 
 
 def _check_pictures(dataset: Dataset, preset: Preset, settings: dict[str, Any]) -> None:

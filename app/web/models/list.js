@@ -32,7 +32,8 @@ function faces(model) {
     if (!isIntersecting) return;
     observer.disconnect();
     for (const [at, image] of images.entries()) {
-      show(image, `/v1/faces/${SEEDS[at]}.webp?${new URLSearchParams({ model, size: 96 })}`);
+      const address = `/v1/faces/${SEEDS[at]}.webp?${new URLSearchParams({ model, size: 96 })}`;
+      show(image, address).catch(() => { image.hidden = true; }); // the list tells of the model without it
     }
   });
   const strip = h("div", { class: "strip", role: "img", "aria-label": `Pictures that ${model} draws` }, images);

@@ -5,6 +5,7 @@ import { h, icon } from "../shell/element.js";
 import { follow } from "../jobs/events.js";
 import { ago, badge, bytes, count } from "../jobs/words.js";
 import { ask, askJson, show } from "../shell/service.js";
+import { complain } from "../shell/shell.js";
 import { report } from "./report.js";
 import { upload } from "./upload.js";
 
@@ -97,7 +98,7 @@ export function buildPictures(chosen) {
 
   function found(dataset) {
     const sheet = h("img", { class: "sheet", alt: `Some pictures of ${dataset.name}${Object.keys(dataset.classes).length ? ", a row for each class" : ""}` });
-    show(sheet, `/v1/datasets/${dataset.id}/sheet.png`).then((there) => { sheet.hidden = !there; });
+    show(sheet, `/v1/datasets/${dataset.id}/sheet.png`).then((there) => { sheet.hidden = !there; }, complain);
     return [h("div", { class: "columns" }, report(dataset), h("div", { class: "stack" }, sheet)), remover(dataset)];
   }
 

@@ -19,8 +19,9 @@ async def test_what_is_being_made_is_made_once() -> None:
         made.append(1)
         return len(made)
 
-    assert await asyncio.gather(*(flights.once("key", make) for _ in range(5))) == [1] * 5
-    assert await flights.once("key", make) == 2
+    results = await asyncio.gather(*(flights.once("key", make) for _ in range(5)))
+    assert sorted(results) == [(1, False)] * 4 + [(1, True)]
+    assert await flights.once("key", make) == (2, True)
 
 
 async def test_a_failure_is_shared_and_not_remembered() -> None:
@@ -35,7 +36,7 @@ async def test_a_failure_is_shared_and_not_remembered() -> None:
 
     failures = await asyncio.gather(*(flights.once("key", fail) for _ in range(2)), return_exceptions=True)
     assert [type(failure) for failure in failures] == [ValueError, ValueError]
-    assert await flights.once("key", make) == 1
+    assert await flights.once("key", make) == (1, True)
 
 
 async def test_a_failure_of_the_one_who_began_is_not_shared() -> None:
@@ -53,12 +54,8 @@ async def test_a_failure_of_the_one_who_began_is_not_shared() -> None:
 
     makers = (refused, refused, make, make)
     results = await asyncio.gather(*(flights.once("key", each) for each in makers), return_exceptions=True)
-    assert [result if isinstance(result, int) else type(result) for result in results] == [
-        PermissionError,
-        PermissionError,
-        1,
-        1,
-    ]
+    assert [type(result) for result in results[:2]] == [PermissionError, PermissionError]
+    assert sorted(results[2:]) == [(1, False), (1, True)]
     assert begun == ["refused", "refused", "made"]
     assert flights._flights == {}
 
@@ -75,7 +72,7 @@ async def test_one_who_leaves_does_not_take_the_work_from_the_others() -> None:
     first.cancel()
     await asyncio.sleep(0)
     go.set()
-    assert await second == 1
+    assert await second == (1, True)  # and bears what it cost
 
 
 async def test_when_all_have_left_the_work_ends() -> None:

@@ -26,7 +26,7 @@ from tests.worker import trainable
 def database(settings: Settings) -> Iterator[Database]:
     database = Database(settings.database)
     with database.session() as session:
-        presets.offer(session, [table.describe(name) for name in ("pictures-tiny", "clothing-gan-tiny")])
+        presets.offer(session, [table.describe(name) for name in ("pictures-tiny", "clothing-gan-tiny", "faces-128")])
     yield database
     database.close()
 
@@ -59,7 +59,11 @@ def test_presets_tell_their_settings_as_a_schema(client: TestClient, database: D
     found = client.get("/v1/presets/pictures-tiny").json()
     assert (found["kind"], found["defaults"]["batch"], found["cost"]) == ("classifier", 32, None)
     assert found["settings"]["properties"]["batch"]["minimum"] == 2
-    assert [each["name"] for each in client.get("/v1/presets").json()["data"]] == ["clothing-gan-tiny", "pictures-tiny"]
+    assert [each["name"] for each in client.get("/v1/presets").json()["data"]] == [
+        "clothing-gan-tiny",
+        "faces-128",
+        "pictures-tiny",
+    ]
     assert client.get("/v1/presets/none").json()["code"] == "unknown_preset"
 
 
@@ -76,6 +80,7 @@ def test_a_training_is_queued_as_it_was_asked(client: TestClient, dataset: str) 
 def test_a_training_starts_from_the_version_that_counts_now(client: TestClient, dataset: str) -> None:
     version = client.get("/v1/models/clothing").json()["version"]
     assert create(client, dataset, resume_from="clothing")["resume_from"] == f"clothing@{version}"
+    assert create(client, dataset, preset="faces-128", model="mine", resume_from="faces")["resume_from"]
 
 
 REFUSED = {
@@ -96,6 +101,12 @@ REFUSED = {
     "a generator's name": ({"model": "faces"}, 422, "wrong_kind"),
     "an unknown start": ({"resume_from": "clothing@sha256:" + "0" * 12}, 404, "unknown_version"),
     "a start of the other kind": ({"resume_from": "faces"}, 422, "wrong_kind"),
+    "an enlarger of nothing": ({"preset": "faces-128", "model": "mine"}, 422, "bad_option"),
+    "judges first of nothing": (
+        {"preset": "clothing-gan-tiny", "model": "mine", "settings": {"judges_first": 64}},
+        422,
+        "bad_option",
+    ),
     "an unknown field": ({"epochs": 3}, 422, "invalid_request"),
     "a webhook to this machine": ({"webhook": {"url": "http://127.0.0.1/x"}}, 422, "webhook_refused"),
     "a webhook to its network": ({"webhook": {"url": "http://10.0.0.7/x"}}, 422, "webhook_refused"),
