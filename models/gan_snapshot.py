@@ -27,7 +27,8 @@ def write(run: GanRun) -> Snapshot:
     """Write both files into the run's folder; under torchrun only the first process does."""
     state, served = run.out / STATE_FILE, run.out / CHECKPOINT_FILE
     if run.place.leads:
-        measure_average_style(run.average)
+        if not run.config.enlarges:  # whose generator stands still, with the mean that it came with
+            measure_average_style(run.average)
         tensors: dict[str, Tensor] = {}
         meta: dict[str, Any] = {"images": run.images, "seconds": run.seconds, "slowed": run.slowed}
         meta["networks"] = _shape(run.config)

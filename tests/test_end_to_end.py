@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -43,6 +44,19 @@ def test_the_same_seed_is_the_same_file_and_another_seed_is_another_face(client:
     ada, again, grace = (client.get(f"/v1/faces/{seed}.png").content for seed in ("ada", "ada", "grace"))
     assert ada == again
     assert ada != grace
+
+
+@pytest.mark.parametrize("size", [96, 128, 256])
+def test_a_large_face_is_the_same_person_in_more_detail(client: httpx.Client, size: int) -> None:
+    own = client.get("/v1/faces/ada.png")
+    large, pinned = client.get("/v1/faces/ada.png", params={"size": size}), own.headers["X-Likeness-Model"]
+    assert [pinned[:13], large.headers["X-Likeness-Model"][:17]] == ["faces@sha256:", "faces-128@sha256:"]
+    resampled = client.get("/v1/faces/ada.png", params={"size": size, "model": pinned})
+    shrunk, same, face = (picture(answer).resize((64, 64), Image.Resampling.BOX) for answer in (large, resampled, own))
+    assert np.abs(np.asarray(shrunk, float) - np.asarray(face, float)).mean() < 5
+    assert np.abs(np.asarray(same, float) - np.asarray(face, float)).mean() < 5
+    edges = [np.abs(np.diff(np.asarray(picture(answer), float), axis=1)).mean() for answer in (large, resampled)]
+    assert edges[0] > 1.1 * edges[1]
 
 
 def test_a_face_does_not_depend_on_what_it_is_drawn_with(client: httpx.Client) -> None:
