@@ -80,7 +80,7 @@ def test_a_training_is_queued_as_it_was_asked(client: TestClient, dataset: str) 
 def test_a_training_starts_from_the_version_that_counts_now(client: TestClient, dataset: str) -> None:
     version = client.get("/v1/models/clothing").json()["version"]
     assert create(client, dataset, resume_from="clothing")["resume_from"] == f"clothing@{version}"
-    assert create(client, dataset, preset="faces-128", model="mine", resume_from="faces")["resume_from"]
+    assert create(client, dataset, preset="faces-128", model="new-faces", resume_from="faces")["resume_from"]
 
 
 REFUSED = {
@@ -101,9 +101,9 @@ REFUSED = {
     "a generator's name": ({"model": "faces"}, 422, "wrong_kind"),
     "an unknown start": ({"resume_from": "clothing@sha256:" + "0" * 12}, 404, "unknown_version"),
     "a start of the other kind": ({"resume_from": "faces"}, 422, "wrong_kind"),
-    "an enlarger of nothing": ({"preset": "faces-128", "model": "mine"}, 422, "bad_option"),
+    "an enlarger of nothing": ({"preset": "faces-128", "model": "new-faces"}, 422, "bad_option"),
     "judges first of nothing": (
-        {"preset": "clothing-gan-tiny", "model": "mine", "settings": {"judges_first": 64}},
+        {"preset": "clothing-gan-tiny", "model": "new-faces", "settings": {"judges_first": 64}},
         422,
         "bad_option",
     ),
