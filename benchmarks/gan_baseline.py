@@ -125,7 +125,7 @@ def compare(real: data.Pictures, curve: list[dict[str, Any]], *, against: Sequen
         print(f"  beside DCGAN with {theirs * nearest['images'] / mine:.2f} of these operations, a Frechet distance")
         for space, figures in spaces(header.metrics).items():
             other = spaces(nearest)[space]
-            print(f"    {space:24} {1 - figures['frechet'] / other['frechet']:.1%} lower")
+            print(f"    {space:30} {1 - figures['frechet'] / other['frechet']:.1%} lower")
 
 
 def ours_in_all(header: checkpoint.Header, real: data.Pictures) -> float:
@@ -160,7 +160,7 @@ def line(name: str, figures: dict[str, Any]) -> str:
     """Distances of one generator."""
     text = [name]
     for space, found in spaces(figures).items():
-        text.append(f"  {space:24}" + "  ".join(f"{key} {found[key]:.4g}" for key in FIGURES if key in found))
+        text.append(f"  {space:30}" + "  ".join(f"{key} {found[key]:.4g}" for key in FIGURES if key in found))
     return "\n".join(text)
 
 
