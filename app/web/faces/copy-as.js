@@ -28,11 +28,11 @@ export class CopyAs extends HTMLElement {
     this.#choose(this.#chosen);
   }
 
-  /** Offer what shows `view`; `model` is the name of its model. */
-  show(view, model) {
+  /** Offer what shows `view`. */
+  show(view) {
     clearTimeout(this.#timer);
     const tell = (signed) => {
-      this.#texts = snippets(view, { origin: location.origin, page: location.href, model, keyed: Boolean(key()), signed });
+      this.#texts = snippets(view, { origin: location.origin, page: location.href, keyed: Boolean(key()), signed });
       this.#code.textContent = this.#texts[this.#chosen];
     };
     tell("");

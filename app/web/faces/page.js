@@ -92,7 +92,7 @@ async function showEnds() {
 
 async function showControls() {
   await controls.show(view);
-  document.querySelector("copy-as").show(view, controls.name(view));
+  document.querySelector("copy-as").show(view);
 }
 
 async function showWall() {

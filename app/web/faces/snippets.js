@@ -7,11 +7,10 @@ const OPENAI_FORMATS = { webp: "webp", png: "png", jpg: "jpeg", avif: "png" };
 /**
  * What to paste for a view, by name.
  *
- * `origin` is where the service is, `page` the address of the view's page, and `model` the name of its model. A service
- * that wants a key gets one from the environment (`keyed`), and in a page, which others read, `signed` instead: the
- * address with a signature.
+ * `origin` is where the service is, and `page` the address of the view's page. A service that wants a key gets one from
+ * the environment (`keyed`), and in a page, which others read, `signed` instead: the address with a signature.
  */
-export function snippets(view, { origin, page, model, keyed, signed }) {
+export function snippets(view, { origin, page, keyed, signed }) {
   const plain = origin + picture(view);
   const shown = signed || plain;
   return {
@@ -21,7 +20,7 @@ export function snippets(view, { origin, page, model, keyed, signed }) {
     curl: ["curl", keyed && '-H "Authorization: Bearer $LIKENESS_KEY"', `'${plain.replaceAll("'", "%27")}'`,
       `-o face.${view.format}`].filter(Boolean).join(" "),
     python: keyed ? pythonWithKey(view, plain) : python(view, plain),
-    openai: openai(view, { origin, model, keyed }),
+    openai: openai(view, { origin, keyed }),
   };
 }
 
@@ -48,13 +47,14 @@ with urlopen(request) as face, open("face.${view.format}", "wb") as file:
     file.write(face.read())`;
 }
 
-function openai(view, { origin, model, keyed }) {
+function openai(view, { origin, keyed }) {
   if (view.mix || view.to || view.label) return "# Their interface knows no second seed, no walk and no class beside the prompt.";
   const format = OPENAI_FORMATS[view.format];
   const beside = {};
   if (view.truncation !== undefined) beside.truncation = view.truncation;
   if (Object.keys(view.edits).length) beside.edits = view.edits;
   const extra = Object.keys(beside).length ? `, extra_body=${JSON.stringify(beside)}` : "";
+  const named = view.model ? `, model=${JSON.stringify(view.model)}` : "";
   const secret = keyed ? 'os.environ["LIKENESS_KEY"]' : '"none"';
   return `${keyed ? "import os\n" : ""}from base64 import b64decode
 
@@ -62,7 +62,7 @@ from openai import OpenAI
 
 client = OpenAI(base_url="${origin}/v1", api_key=${secret})
 answer = client.images.generate(
-    prompt=${JSON.stringify(view.seed)}, model=${JSON.stringify(view.model || model)}, size="${view.size}x${view.size}",
+    prompt=${JSON.stringify(view.seed)}${named}, size="${view.size}x${view.size}",
     output_format="${format}", response_format="b64_json"${extra},
 )
 with open("face.${format}", "wb") as file:

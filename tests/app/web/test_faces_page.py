@@ -199,7 +199,7 @@ def test_a_face_is_downloaded_in_the_size_and_format_that_were_chosen(page: Page
 
 
 def test_what_is_copied_makes_the_same_picture(page: Page, tmp_path: Path, directions: list[str]) -> None:
-    page.goto(f"/?seed=o%27hara&truncation=0.8&edits={directions[0]}:1&format=png&size=64")
+    page.goto(f"/?seed=o%27hara&truncation=0.8&edits={directions[0]}:1&format=png&size=128")
     drawn(page, "o'hara")
     command, program = snippet(page, "curl"), snippet(page, "Python")
     openai, image = snippet(page, "OpenAI client"), snippet(page, "Image")
