@@ -99,11 +99,13 @@ class Catalog:
     def _default(self, kind: Kind, size: int) -> Model:
         first, *larger = self._defaults[kind]
         chosen = self.model(first)
-        known = {model.name: model for model in self.models if model.kind == kind and model.production is not None}
-        for model in (known[name] for name in larger if name in known):
+        for name in larger:
             if chosen.production is None or chosen.production.size >= size:
                 break
-            chosen = model
+            model = self._models.get(name)
+            if model is None or model.kind != kind or not caller.current.get().may_use(model.owner):
+                continue
+            chosen = model if model.production is not None else chosen
         return chosen
 
     async def _follow(self) -> None:
