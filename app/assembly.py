@@ -169,7 +169,7 @@ async def awareness(linked: Links, settings: Settings) -> AsyncIterator[Awarenes
         Workers(client, signals, on_poll=publisher.note) as workers,
         Dispatcher(linked.replies, publisher, workers) as dispatcher,
         Catalog(
-            database, signals, classifier=settings.default_classifier, generator=settings.default_generator
+            database, signals, classifier=settings.default_classifier, generators=settings.default_generators
         ) as catalog,
         Keyring(database, client, signals, admin_key=admin_key) as keyring,
         Usage(client, budget=settings.signed_daily_faces) as used,

@@ -73,7 +73,7 @@ def serve(settings: Settings, *, name: str) -> int:
     )
     with reporter, contextlib.closing(Database(settings.database)) as database:
         schema.wait_for(database)
-        warm_up(database, loaded, first=(*settings.default_generator.split(","), settings.default_classifier))
+        warm_up(database, loaded, first=(*settings.default_generators, settings.default_classifier))
         return _serve(settings, name, store=store, loaded=loaded, reporter=reporter, database=database)
 
 

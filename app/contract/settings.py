@@ -45,7 +45,8 @@ class Settings(BaseSettings):
     default_classifier: str = Field("clothing", description="Classifier used when a request names none.")
     default_generator: str = Field(
         "faces,faces-128",
-        description="Generator used when a request names none; of several, the first that draws as many pixels.",
+        description="Generator used when a request names none. Of several, separated by commas, the first that draws "
+        "as many pixels as are asked for, or else the last.",
     )
 
     interactive_deadline_seconds: float = Field(
@@ -152,6 +153,11 @@ class Settings(BaseSettings):
     def store(self) -> str:
         """Object store URL: the configured one, or a directory."""
         return self.store_url or (self.home / "store").absolute().as_uri()
+
+    @cached_property
+    def default_generators(self) -> tuple[str, ...]:
+        """The names in `default_generator`, that of the smallest pictures first."""
+        return tuple(name.strip() for name in self.default_generator.split(","))
 
     @cached_property
     def on_loopback(self) -> bool:

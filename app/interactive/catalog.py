@@ -32,12 +32,14 @@ class Catalog:
         database: where the registry is.
         wakes: tells of its changes.
         classifier: name of the model that serves a classify request which names none.
-        generator: the same for drawing. After commas may follow generators of larger pictures.
+        generators: the same for drawing, and after it those of larger pictures.
     """
 
-    def __init__(self, database: Database, wakes: signals.Signals, *, classifier: str, generator: str) -> None:
+    def __init__(
+        self, database: Database, wakes: signals.Signals, *, classifier: str, generators: Sequence[str]
+    ) -> None:
         self._database, self._signals = database, wakes
-        self._defaults: dict[Kind, list[str]] = {"classifier": [classifier], "generator": _names(generator)}
+        self._defaults: dict[Kind, Sequence[str]] = {"classifier": (classifier,), "generator": generators}
         self._models: dict[str, Model] = {}
         self._following = Background(self._follow)
 
@@ -121,10 +123,6 @@ class Catalog:
                     _log.warning("catalog: the database does not answer (%s)", type(error).__name__)
                 except Exception:  # such as a row of a later version: whoever stopped here would never see a promotion
                     _log.exception("catalog: the registry cannot be read; what was read before stands")
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
 
 
 def _short(text: str) -> str:

@@ -23,5 +23,5 @@ def test_the_bundled_models_are_in_production_in_a_new_home(tmp_path: Path) -> N
     with database.session() as session:
         serving = {model.name: model.resolve().digest for model in registry.models(session)}
     database.close()
-    assert {settings.default_classifier, *settings.default_generator.split(",")} <= serving.keys()
+    assert {settings.default_classifier, *settings.default_generators} <= serving.keys()
     assert serving == {version.model: version.digest for version in published}

@@ -12,6 +12,7 @@ from app.contract import registry
 from app.contract.database import Database
 from app.contract.errors import UnknownModel, UnknownVersion, WrongKind
 from app.contract.messages import REGISTRY_CHANNEL
+from app.contract.settings import Settings
 from app.contract.store import Store
 from app.contract.tables import ModelRow
 from app.interactive.catalog import Catalog, is_pinned
@@ -26,7 +27,7 @@ def home(tmp_path: Path, api_redis: str) -> Iterator[tuple[Catalog, Database, St
     settings = serving.home_settings(tmp_path, api_redis)
     serving.publish(settings)
     database = Database(settings.database)
-    catalog = Catalog(database, Signals(redis_client.connect(api_redis)), classifier="clothing", generator="faces")
+    catalog = Catalog(database, Signals(redis_client.connect(api_redis)), classifier="clothing", generators=("faces",))
     catalog.refresh()
     yield catalog, database, Store(settings.store)
     database.close()
@@ -81,7 +82,9 @@ def test_of_several_default_generators_the_size_that_is_asked_for_chooses(
         version = registry.publish(session, store, name="larger", checkpoint=content, onnx=None, source="bundled")
         registry.point(session, model="larger", alias="production", digest=version.digest)
     signals = Signals(redis_client.connect(api_redis))
-    catalog = Catalog(database, signals, classifier="clothing", generator=generators)
+    catalog = Catalog(
+        database, signals, classifier="clothing", generators=Settings(default_generator=generators).default_generators
+    )
     catalog.refresh()
     assert catalog.resolve("", kind="generator", size=size).model == drawn_by
     assert catalog.resolve("faces", kind="generator", size=size).model == "faces"
@@ -99,7 +102,7 @@ def test_a_larger_generator_without_a_production_version_is_passed_over(
     with database.session() as session:
         registry.publish(session, store, name="larger", checkpoint=content, onnx=None, source="bundled")
     catalog = Catalog(
-        database, Signals(redis_client.connect(api_redis)), classifier="clothing", generator="faces,larger"
+        database, Signals(redis_client.connect(api_redis)), classifier="clothing", generators=("faces", "larger")
     )
     catalog.refresh()
     assert catalog.resolve("", kind="generator", size=1024).model == "faces"
@@ -122,7 +125,7 @@ async def test_a_promotion_is_seen_at_once_when_it_is_signalled(
     async with (
         redis_client.connect(api_redis) as client,
         Signals(client) as signals,
-        Catalog(database, signals, classifier="clothing", generator="faces") as catalog,
+        Catalog(database, signals, classifier="clothing", generators=("faces",)) as catalog,
     ):
         other = serving.checkpoint("generator", size=32, channels=3)
         with database.session() as session:
@@ -149,7 +152,7 @@ async def test_a_row_that_cannot_be_read_does_not_end_the_watch(
     async with (
         redis_client.connect(api_redis) as client,
         Signals(client) as signals,
-        Catalog(database, signals, classifier="clothing", generator="faces") as catalog,
+        Catalog(database, signals, classifier="clothing", generators=("faces",)) as catalog,
         asyncio.timeout(10),
     ):
         rewrite("oracle", None)
