@@ -50,6 +50,14 @@ class NetworkConfig:
         default=0.0, metadata={"description": "before each layer of the head", "minimum": 0, "maximum": 0.9}
     )
     size: int = field(default=28, metadata={"description": "pixels of the square input", "minimum": 8, "maximum": 512})
+    enlarged: int = field(
+        default=features.EMBEDDING_PIXELS,
+        metadata={
+            "description": "side to which a network that begins with ImageNet enlarges smaller pictures",
+            "minimum": 32,
+            "maximum": 256,
+        },
+    )
     channels: Literal[1, 3] = 1
     classes: int = field(default=10, metadata={"description": "known from the data", "minimum": 2})
     mean: tuple[float, ...] = field(default=(0.5,), metadata={"description": "of each channel, known from the data"})
@@ -85,7 +93,7 @@ class Classifier(nn.Module):
             case "plain":
                 self.features, self.head = _plain_features(config), _plain_head(config)
             case "efficientnet-lite0":
-                self.features = features.layers(features.Trunk(config.family))
+                self.features = features.layers(features.Trunk(config.family), enlarged=config.enlarged)
                 self.head = nn.Sequential(GlobalAverage(), *_dense(features.EMBEDDING_SIZE, config))
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -22,6 +22,14 @@ class ClassifierConfig:
     whiten: bool = field(
         default=False, metadata={"description": "begin with first filters that whiten patches of the pictures"}
     )
+    frozen_stages: int = field(
+        default=0,
+        metadata={
+            "description": "first stages of a network that begins with ImageNet that stay as they are, which is faster",
+            "minimum": 0,
+            "maximum": 3,
+        },
+    )
     images: int = field(default=1_500_000, metadata={"description": "training pictures seen in all", "minimum": 1})
     batch: int = field(default=128, metadata={"description": "pictures per step, over all devices", "minimum": 2})
     optimizer: Literal["sgd", "adamw"] = field(

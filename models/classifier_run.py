@@ -57,6 +57,8 @@ class ClassifierRun:
             few = self.training.images[:: max(1, self.training.images[:, 0].numel() // PIXELS)].to(place.device)
             first = next(module for module in network.features.modules() if isinstance(module, nn.Conv2d))
             whiten(first, (few.float() / 255 - network.mean) / network.std)
+        if config.frozen_stages:
+            _freeze(network, config.frozen_stages)
         self.network: nn.Module = network
         self.average = copy.deepcopy(network).requires_grad_(False)
         self.parallel = DistributedDataParallel(network) if place.world > 1 else network
@@ -165,6 +167,22 @@ def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
     )
 
 
+def _freeze(network: Classifier, stages: int) -> None:
+    """Keep the layers up to the end of that many stages as they are. Without gradients they need no way back, and the
+    first stages, which work at the largest maps, are most of it.
+
+    Raises `ValueError` for a network that begins with random weights.
+    """
+    if network.config.family != features.NAME:
+        raise ValueError(f"frozen_stages is for {features.NAME}, which has learnt something already.")
+    for layer in network.features:
+        layer.requires_grad_(False)
+        if isinstance(layer, features.Stage):
+            stages -= 1
+            if not stages:
+                return
+
+
 def _filters(network: Classifier) -> list[Tensor]:
     """What Muon turns: the filters of convolutions, each with a batch normalisation behind it.
 
@@ -185,7 +203,8 @@ def _optimizer(config: ClassifierConfig, groups: list[dict[str, object]]) -> tor
 def _groups(network: nn.Module, weight_decay: float, *, without: list[Tensor]) -> list[dict[str, object]]:
     """Weights decay; biases, normalisation and PReLU slopes do not."""
     left_out = {id(parameter) for parameter in without}
-    parameters = [parameter for parameter in network.parameters() if id(parameter) not in left_out]
+    free = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    parameters = [parameter for parameter in free if id(parameter) not in left_out]
     weights = [parameter for parameter in parameters if parameter.ndim > 1]
     others = [parameter for parameter in parameters if parameter.ndim <= 1]
     return [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]

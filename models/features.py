@@ -131,13 +131,13 @@ def load_trunk(name: str = NAME) -> Trunk:
     return trunk.eval().requires_grad_(False)
 
 
-def layers(trunk: Trunk) -> nn.Sequential:
+def layers(trunk: Trunk, *, enlarged: int = EMBEDDING_PIXELS) -> nn.Sequential:
     """The trunk as the layers of a classifier: pictures [N, 1 or 3, S, S] in [-1, 1] -> maps [N, EMBEDDING_SIZE, s, s].
 
-    Pictures smaller than `EMBEDDING_PIXELS` are enlarged to it, larger ones keep their size; s is 1/32 of it.
+    Pictures smaller than `enlarged` pixels are enlarged to it, larger ones keep their size; s is 1/32 of it.
     """
     *stages, last = trunk.stages
-    return nn.Sequential(_Enlarged(), trunk.stem, nn.ReLU6(), *stages, *last, trunk.head, nn.ReLU6())  # type: ignore[misc]
+    return nn.Sequential(_Enlarged(enlarged), trunk.stem, nn.ReLU6(), *stages, *last, trunk.head, nn.ReLU6())  # type: ignore[misc]
 
 
 def as_seen(pictures: Tensor, side: int) -> Tensor:
@@ -167,8 +167,12 @@ class _SameConv(nn.Conv2d):
 
 
 class _Enlarged(nn.Module):
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
     def forward(self, pictures: Tensor) -> Tensor:
-        return as_seen(pictures, max(pictures.shape[-1], EMBEDDING_PIXELS))
+        return as_seen(pictures, max(pictures.shape[-1], self.side))
 
 
 class _InvertedResidual(nn.Module):

@@ -4,8 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-BATCH = 100  # of pictures up to ENLARGED pixels, which a network may look at that large; fewer of larger ones
-ENLARGED = 128
+from models.classifier import Classifier
+from models.features import EMBEDDING_PIXELS
+
+BATCH = 100  # of pictures up to EMBEDDING_PIXELS, which a network may look at that large; fewer of larger ones
 
 
 @torch.no_grad()
@@ -18,8 +20,7 @@ def predict(network: nn.Module, images: Tensor, *, tta: bool = False, device: to
     training = network.training
     network.eval()
     out = []
-    height, width = images.shape[2:]
-    for part in images.split(max(1, BATCH * ENLARGED**2 // max(ENLARGED**2, height * width))):
+    for part in images.split(_batch(network, images)):
         x = part.to(device or torch.device("cpu")).float() / 255
         if tta:
             out.append(torch.stack([network(view).log_softmax(1) for view in _views(x)]).mean(0).cpu())
@@ -27,6 +28,13 @@ def predict(network: nn.Module, images: Tensor, *, tta: bool = False, device: to
             out.append(network(x).float().cpu())
     network.train(training)
     return torch.cat(out)
+
+
+def _batch(network: nn.Module, images: Tensor) -> int:
+    """How many pictures at once, so that memory is the same however large the network looks at them."""
+    looked_at = [part.config.enlarged for part in network.modules() if isinstance(part, Classifier)]
+    side = max(EMBEDDING_PIXELS, *images.shape[2:], *looked_at)
+    return max(1, BATCH * EMBEDDING_PIXELS**2 // side**2)
 
 
 def _views(x: Tensor) -> list[Tensor]:

@@ -60,12 +60,12 @@ def run(out: Path, config: ClassifierConfig, pictures: Pictures, *, resume: bool
     return list(train(config, pictures, out=out, resume=resume, stop=lambda: False))
 
 
-@pytest.mark.parametrize(("size", "channels"), [(24, 1), (160, 3)])
-def test_small_pictures_are_enlarged_and_every_weight_has_a_gradient(size: int, channels: int) -> None:
+@pytest.mark.parametrize(("size", "channels", "enlarged"), [(24, 1, 128), (160, 3, 128), (24, 3, 64)])
+def test_small_pictures_are_enlarged_and_every_weight_has_a_gradient(size: int, channels: int, enlarged: int) -> None:
     shape = {"size": size, "channels": channels, "mean": (0.5,) * channels, "std": (0.5,) * channels}
-    network = Classifier(replace(NETWORK, **shape))  # type: ignore[arg-type]
+    network = Classifier(replace(NETWORK, enlarged=enlarged, **shape))  # type: ignore[arg-type]
     x = torch.rand(2, channels, size, size)
-    side = max(size, features.EMBEDDING_PIXELS)
+    side = max(size, enlarged)
     widths = (24, 40, 112, features.EMBEDDING_SIZE)
     sides = (side // 4, side // 8, side // 16, side // 32)
     expected = [(2, width, side, side) for width, side in zip(widths, sides, strict=True)]
@@ -118,6 +118,26 @@ def test_its_graph_tells_what_torch_tells_with_a_heat_map(tmp_path: Path) -> Non
 def test_what_it_has_learnt_is_not_whitened_away(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="whiten"):
         run(tmp_path, replace(CONFIG, whiten=True), stripes())
+
+
+def test_frozen_stages_stay_as_published_and_the_others_learn(tmp_path: Path) -> None:
+    config = replace(CONFIG, images=48, frozen_stages=2, learning_rate=1e-2)
+    asked = iter([False] * 2 + [True] * 9)
+    list(train(config, stripes(), out=tmp_path, resume=False, stop=lambda: next(asked)))
+    run(tmp_path, config, stripes(), resume=True)
+    trained = checkpoint.build(checkpoint.load(tmp_path / "checkpoint.safetensors"))
+    assert isinstance(trained, Classifier)
+    published = features.layers(features.load_trunk())
+    stages = [place for place, layer in enumerate(published) if isinstance(layer, features.Stage)]
+    for place, (now, before) in enumerate(zip(trained.features, published, strict=True)):
+        same = [torch.equal(a, b) for a, b in zip(now.parameters(), before.parameters(), strict=True)]
+        assert all(same) if place <= stages[1] else not any(same)
+
+
+def test_only_what_has_learnt_something_can_be_frozen(tmp_path: Path) -> None:
+    network = NetworkConfig(widths=(8, 8), blocks=(0, 1), size=24, channels=3)
+    with pytest.raises(ValueError, match="frozen_stages"):
+        run(tmp_path, replace(CONFIG, network=network, frozen_stages=1), stripes())
 
 
 def test_its_settings_survive_a_header(tmp_path: Path) -> None:
