@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.operations import Operations
-from models import classifier_augment, data, devices, gan_snapshot, losses
+from models import classifier_augment, data, devices, gan_snapshot, losses, train_gan
 from models.augment import augment, mirror
 from models.classifier_presets import PRESETS as CLASSIFIERS
 from models.classifier_run import ClassifierRun
@@ -40,7 +40,6 @@ from models.gan_run import GanRun
 
 TARGET = 0.94
 TURN_SECONDS = 1.0
-HEALTH_SAMPLES = 32  # pictures that a generator's health is judged by
 
 Step = Callable[[], object]
 
@@ -158,7 +157,7 @@ def generator(name: str, folder: Path, seconds: float) -> None:
         augment(drawn, probability=config.augment, generator=seed).backward(real)
 
     def look_after() -> None:
-        list(run.health.check(run.images, {}, run.draw(HEALTH_SAMPLES)))
+        list(run.health.check(run.images, {}, run.draw(train_gan.HEALTH_SAMPLES)))
 
     beside = [
         Beside("loading", load, config.batch),

@@ -6,7 +6,7 @@ between.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -37,14 +37,17 @@ class NetworkConfig:
             "with what it learnt of ImageNet; the last has stages of its own"
         },
     )
-    widths: tuple[int, ...] = field(default=(32, 64, 128), metadata={"description": "channels of each stage"})
+    widths: tuple[int, ...] = field(
+        default=(32, 64, 128), metadata={"description": "channels of each stage", "minimum": 1}
+    )
     blocks: tuple[int, ...] = field(
-        default=(0, 1, 1), metadata={"description": "residual blocks (or plain convolutions) in each stage"}
+        default=(0, 1, 1),
+        metadata={"description": "residual blocks (or plain convolutions) in each stage", "minimum": 0},
     )
     activation: Activation = "relu"
     pooling: Pooling = field(default="max", metadata={"description": "how a stage halves the picture"})
     head: tuple[int, ...] = field(
-        default=(), metadata={"description": "hidden fully connected layers before the logits"}
+        default=(), metadata={"description": "hidden fully connected layers before the logits", "minimum": 1}
     )
     dropout: float = field(
         default=0.0, metadata={"description": "before each layer of the head", "minimum": 0, "maximum": 0.9}
@@ -63,6 +66,13 @@ class NetworkConfig:
     mean: tuple[float, ...] = field(default=(0.5,), metadata={"description": "of each channel, known from the data"})
     std: tuple[float, ...] = field(default=(0.5,), metadata={"description": "of each channel, known from the data"})
 
+    def to_dict(self) -> dict[str, Any]:
+        """For a checkpoint's header."""
+        told = asdict(self)
+        if self.enlarged == features.EMBEDDING_PIXELS:  # a version that knows of no other side can build the network
+            del told["enlarged"]
+        return told
+
 
 def build(network: Mapping[str, Any]) -> "Classifier":
     """A freshly initialised network from a configuration as JSON keeps it, where tuples are lists."""
@@ -80,10 +90,10 @@ class Classifier(nn.Module):
         super().__init__()
         if len(config.widths) != len(config.blocks) or not config.widths:
             raise ValueError("widths and blocks must name the same number of stages, at least one.")
-        if config.size < 2 ** (len(config.widths) - 1):
-            raise ValueError(
-                f"{len(config.widths)} stages need pictures of at least {2 ** (len(config.widths) - 1)} pixels."
-            )
+        # A plain network halves behind its last stage, too.
+        smallest = 2 ** (len(config.widths) - (config.family != "plain"))
+        if config.size < smallest:
+            raise ValueError(f"{len(config.widths)} stages need pictures of at least {smallest} pixels.")
         self.config = config
         self.register_buffer("mean", torch.tensor(config.mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(1, -1, 1, 1), persistent=False)

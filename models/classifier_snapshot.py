@@ -18,10 +18,12 @@ def write(run: ClassifierRun, *, stopped: bool = False) -> Iterator[Event]:
     """Validate and calibrate the average, and write both files. Only the leading process does.
 
     When `stopped` the state comes first, in a snapshot of its own: whoever stops a run may not wait for a large network
-    to be calibrated.
+    to be calibrated. Raises `FloatingPointError` for weights that are no numbers, and then leaves the last files alone.
     """
     if not run.place.leads:
         return
+    if not all(bool(parameter.isfinite().all()) for parameter in run.network.parameters()):
+        raise FloatingPointError(f"A weight is no number after {run.images} pictures; a lower learning rate may help.")
     if stopped:
         _save_state(run)
         yield Snapshot(run.images, run.out / RESUME, None)
@@ -34,7 +36,7 @@ def write(run: ClassifierRun, *, stopped: bool = False) -> Iterator[Event]:
     checkpoint.save(
         run.out / CHECKPOINT,
         kind="classifier",
-        network=asdict(network),
+        network=network.to_dict(),
         weights=served.tensors(),
         header={
             "input": {"size": network.size, "channels": network.channels, "mean": network.mean, "std": network.std},

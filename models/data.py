@@ -15,6 +15,7 @@ What is read, and how it is split:
 
 import csv
 import hashlib
+import os
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -137,8 +138,7 @@ def _load_files(
     else:
         pixels = _decode(list(chosen.values()), size=size, channels=channels)
         if stored:
-            stored.parent.mkdir(parents=True, exist_ok=True)
-            np.save(stored, pixels, allow_pickle=False)
+            _keep(stored, pixels)
     return Pictures(
         images=torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(),
         labels=torch.tensor([index[name.partition("/")[0]] for name in chosen]) if classes else None,
@@ -146,6 +146,15 @@ def _load_files(
         names=tuple(file.name for file in chosen.values()),
         digest=digest,
     )
+
+
+def _keep(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write a file that another process finds whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with open(partial, "wb") as file:
+        np.save(file, pixels, allow_pickle=False)
+    os.replace(partial, path)
 
 
 def _decode(files: Sequence[_File], *, size: int, channels: Literal[1, 3]) -> NDArray[np.uint8]:

@@ -21,7 +21,9 @@ from torch import Tensor
 from models.features import EMBEDDING_PIXELS, NAME, Trunk
 from models.levels import from_levels
 
+LEAST = 50  # pictures in each set
 NEIGHBOURS = 5
+COMPARED_AT_ONCE = 1_000  # pictures, each with all training pictures
 COPY_QUANTILE = 0.01  # a generated picture nearer than this quantile of held-out pictures counts as a suspected copy
 
 
@@ -63,9 +65,7 @@ def report(generated: Tensor, real: Tensor, held_out: Tensor, *, network: str = 
     `network` is the name of the trunk that gave the features. `real` may be larger than the others: all of it is
     searched for copies. Raises `ValueError` for fewer than 50 pictures.
     """
-    count = min(len(generated), len(real), len(held_out))
-    if count < 50:
-        raise ValueError("Distances need at least 50 pictures in each set.")
+    count = enough(min(len(generated), len(real), len(held_out)))
     # Pictures often lie in the order of their sources, so the first ones stand for one source and not for all.
     few, held_out = _shuffled(real)[:count], _shuffled(held_out)[:count]
     return Report(
@@ -75,6 +75,13 @@ def report(generated: Tensor, real: Tensor, held_out: Tensor, *, network: str = 
         floor=distances(few, held_out),
         memorisation=memorisation(generated[:count], real, held_out),
     )
+
+
+def enough(count: int) -> int:
+    """`count`, if so many pictures in each set are enough. Raises `ValueError` if not."""
+    if count < LEAST:
+        raise ValueError(f"Distances need at least {LEAST} pictures in each set; here are {count}.")
+    return count
 
 
 def distances(pictures: Tensor, real: Tensor) -> Distances:
@@ -122,7 +129,7 @@ def kernel(a: Tensor, b: Tensor) -> float:
 def memorisation(generated: Tensor, real: Tensor, held_out: Tensor) -> Memorisation:
     """Nearest training pictures of generated and of held-out pictures, features [N, D]."""
     real = F.normalize(real)
-    near_generated, near_held_out = (torch.cdist(F.normalize(x), real).min(1).values for x in (generated, held_out))
+    near_generated, near_held_out = (_nearest(F.normalize(x), real) for x in (generated, held_out))
     threshold = torch.quantile(near_held_out, COPY_QUANTILE)
     return Memorisation(
         generated_median=float(near_generated.median()),
@@ -141,6 +148,11 @@ def embed_drawn(draw: Callable[[int, int], Tensor], trunk: Trunk, *, count: int,
     """Features [count, D] of pictures that `draw(start, stop)` makes, uint8 [stop - start, C, H, W]."""
     starts = range(0, count, batch)
     return torch.cat([embed(draw(start, min(start + batch, count)), trunk) for start in starts])
+
+
+def _nearest(pictures: Tensor, real: Tensor) -> Tensor:
+    """Distances [N] of features [N, D] from the nearest of [M, D]."""
+    return torch.cat([torch.cdist(part, real).amin(1) for part in pictures.split(COMPARED_AT_ONCE)])
 
 
 def _shuffled(features: Tensor) -> Tensor:

@@ -21,6 +21,8 @@ from rich.table import Table
 
 from models import checkpoint, evaluate_classifier
 
+OPTIONS = {"classifier": ("tta", "mistakes", "strangers"), "generator": ("count", "network")}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """The command. 0: measured; 2: wrong usage."""
@@ -28,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     console = Console(stderr=options.json, highlight=False)
     try:
         loaded = checkpoint.load(options.checkpoint)
+        _check(options, loaded.header.kind)
         if loaded.header.kind == "classifier":
             found = evaluate_classifier.evaluate(
                 loaded, options.data, tta=options.tta, mistakes=options.mistakes, strangers=options.strangers
@@ -71,6 +74,13 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     return parser.parse_args(arguments)
+
+
+def _check(options: argparse.Namespace, kind: checkpoint.Kind) -> None:
+    """Raise `ValueError` for options that measure the other kind of network."""
+    others = (name for other, names in OPTIONS.items() if other != kind for name in names)
+    if idle := [f"--{name}" for name in others if getattr(options, name) not in (None, False)]:
+        raise ValueError(f"{', '.join(idle)}: not for a {kind}.")
 
 
 def _print_classifier(found: dict[str, Any], labels: tuple[str, ...], console: Console) -> None:

@@ -36,12 +36,12 @@ def evaluate(
     `folder` is the data or holds it under the name in the checkpoint. Classes are drawn in turn. With `truncation` the
     result holds those of truncated pictures as `truncated`; with `wide` it holds the Frechet distance of that many
     from all training pictures as `wide`. `network` is a name in `models.features.NETWORKS`, `cache` a folder that keeps
-    the decoded pictures.
+    the decoded pictures. Raises `ValueError` for fewer pictures than distances need.
     """
     header = loaded.header
     real, test = (part(header, folder, split, cache=cache) for split in _SPLITS)
-    chosen = test.spread(count or DRAWN)
-    count = len(chosen)
+    chosen = test.spread(DRAWN if count is None else count)
+    count = distances.enough(len(chosen))
     generator = checkpoint.build(loaded)
     assert isinstance(generator, Generator)
 

@@ -22,7 +22,7 @@ class GanConfig:
 
     generator: GeneratorConfig
     discriminator_widths: tuple[int, ...] = field(
-        metadata={"description": "channels of the pixel judge at each resolution, coarse to fine"}
+        metadata={"description": "channels of the pixel judge at each resolution, coarse to fine", "minimum": 1}
     )
     name: str = _about("", "of the preset")
     data: str = _about("", "file or folder within the data folder; empty for the folder itself")
@@ -92,6 +92,8 @@ class GanConfig:
         self.generator.stages_up_to(self.start_size or self.size)
         if self.enlarges and self.start_size not in (0, self.size):
             raise ValueError("start_size is 0 where an enlarger learns, which has no smaller side.")
+        if self.start_size not in (0, self.size) and not self.grow_at:
+            raise ValueError("start_size needs a grow_at, the pictures after which the full side is trained.")
         if self.batch % 2:
             # The judges compare pictures within a batch, in groups of two at least.
             raise ValueError(f"batch is an even number, not {self.batch}.")
@@ -102,8 +104,9 @@ class GanConfig:
         return COOLEST + (1 - COOLEST) * min(1.0, left / self.cooling) if self.cooling else 1.0
 
     def size_at(self, images: int) -> int:
-        """The side that is trained after `images` pictures."""
-        return self.start_size if self.start_size and images < self.grow_at else self.size
+        """The side that is trained after `images` pictures. A run that ends before it would grow has its full side from
+        the start."""
+        return self.start_size if self.start_size and images < self.grow_at < self.images else self.size
 
 
 FACES_CREDIT = (

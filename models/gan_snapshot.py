@@ -86,6 +86,8 @@ def restore(run: GanRun) -> None:
             restore_module(name, network, tensors)
     for name, optimiser in _optimisers(run).items():
         optimiser.load_state_dict(unflatten(tensors, meta[name]))
+        for group in optimiser.param_groups:
+            group["betas"] = (0.0, run.config.beta2)  # in the place of those of the state
 
 
 def roll_back(run: GanRun) -> None:

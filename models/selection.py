@@ -18,8 +18,12 @@ _PLAIN = 1e-6  # variance: pictures that are all alike have none
 _RIDGE = 1e-2  # of the mean variance, added to the covariance's diagonal
 
 
-def sharpness(pictures: Tensor) -> Tensor:
+def sharpness(pictures: Tensor, *, batch: int = 1_000) -> Tensor:
     """Mean absolute Laplacian of the middle of uint8 pictures [N, C, S, S] over their contrast, float [N]."""
+    return torch.cat([_sharpness(part) for part in pictures.split(batch)])
+
+
+def _sharpness(pictures: Tensor) -> Tensor:
     grey = pictures.float().mean(1, keepdim=True)
     edge = round(pictures.shape[-1] * _MARGIN)
     grey = grey[:, :, edge:-edge, edge:-edge]

@@ -1,7 +1,7 @@
 """Frozen dataclasses as settings: changed by dotted names, checked against their types and ranges, told as JSON Schema.
 
-A field's `metadata` may carry `description`, `minimum` and `maximum`. Types are int, float, bool, str, Literal,
-tuples of one type, any of these or None, and dataclasses of such fields.
+A field's `metadata` may carry `description`, `minimum` and `maximum`, which hold for each part of a tuple. Types are
+int, float, bool, str, Literal, tuples of one type, any of these or None, and dataclasses of such fields.
 """
 
 import json
@@ -105,6 +105,10 @@ def _convert(value: Any, kind: Any, *, name: str) -> Any:
 
 
 def _check_range(value: Any, entry: Field[Any], *, name: str) -> None:
+    if isinstance(value, tuple):
+        for part in value:
+            _check_range(part, entry, name=name)
+        return
     low, high = entry.metadata.get("minimum"), entry.metadata.get("maximum")
     if low is not None and value is not None and value < low:
         raise ValueError(f"{name} is at least {low}, not {value}.")
@@ -116,7 +120,10 @@ def _property(entry: Field[Any], kind: Any, default: Any) -> dict[str, Any]:
     told = {key: entry.metadata[key] for key in ("description", "minimum", "maximum") if key in entry.metadata}
     if is_dataclass(default):
         return {**schema(default), **told}
-    return {**_type(kind), **told, "default": list(default) if isinstance(default, tuple) else default}
+    if isinstance(default, tuple):
+        limits = {key: told.pop(key) for key in ("minimum", "maximum") if key in told}
+        return {"type": "array", "items": _type(get_args(kind)[0]) | limits, **told, "default": list(default)}
+    return {**_type(kind), **told, "default": default}
 
 
 def _type(kind: Any) -> dict[str, Any]:

@@ -34,9 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     console = Console(stderr=True, soft_wrap=True, quiet=int(os.environ.get("RANK", "0")) > 0)
     try:
-        config = presets.configure(options.preset, dict(options.set))
-        if options.images:
-            config = replace(config, images=options.images)
+        changes = dict(options.set) | ({} if options.images is None else {"images": options.images})
+        config = presets.configure(options.preset, changes)
         if options.threads:
             torch.set_num_threads(options.threads)
         pictures = presets.load(config, options.data, split="train")
@@ -45,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         if _needs_speed(options):
             pace = devices.place().least(speed)  # one schedule for all processes
             config = replace(config, images=max(config.batch, int(pace * 60 * options.minutes)))
-        elif options.resume and not options.images:
+        elif options.resume and "images" not in changes:
             config = replace(config, images=_resolved_images(options.out, otherwise=config.images))
         _announce(console, config, pictures=len(pictures), speed=speed)
         if options.dry_run:
@@ -83,7 +82,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--set", action="append", default=[], type=_setting, metavar="NAME=VALUE")
     parser.add_argument("--threads", type=int, help="CPU threads; one is fastest on a busy machine")
     parser.add_argument("--tensorboard", action="store_true", help="also write TensorBoard logs under --out")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    for name in ("minutes", "threads"):
+        if (value := getattr(options, name)) is not None and not value > 0:
+            parser.error(f"argument --{name}: {value:g} is not above 0")
+    return options
 
 
 def _setting(text: str) -> tuple[str, str]:

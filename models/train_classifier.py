@@ -31,7 +31,7 @@ def train(
     With `resume` a run found under `out` goes on; `images` may have changed since, nothing else. `initial` is a
     checkpoint to start from: its weights are taken wherever name and shape fit, so another number of classes gets a
     fresh head. A run that is told to stop yields its state before it calibrates. Raises `ValueError` for data that
-    cannot be trained on and `FloatingPointError` when the loss is no longer a number.
+    cannot be trained on and `FloatingPointError` when the loss or a weight is no longer a number.
     """
     run = ClassifierRun(config, pictures, out=out, place=devices.place())
     if initial is not None:

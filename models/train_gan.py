@@ -16,6 +16,8 @@ from models.gan_run import GanRun
 from models.health import not_finite
 from models.progress import Event, Metrics, Progress
 
+HEALTH_SAMPLES = 32  # pictures that a run's health is judged by
+
 
 def train(
     config: GanConfig,
@@ -47,8 +49,8 @@ def events(run: GanRun, stop: Callable[[], bool]) -> Iterator[Event]:
     A snapshot holds numbers alone. After a step that does not, the run goes back to its last one.
     """
     config = run.config
-    totals: dict[str, float] = {}
-    steps, started, first = 0, time.monotonic(), run.images
+    measured: dict[str, list[float]] = {}  # a penalty in some steps alone
+    started, first = time.monotonic(), run.images
     while run.images < config.images and not run.place.agree(stop()):
         before = run.images
         values = run.step()
@@ -57,21 +59,20 @@ def events(run: GanRun, stop: Callable[[], bool]) -> Iterator[Event]:
         if run.place.agree(lost):
             yield not_finite(run.images, values)
             gan_snapshot.roll_back(run)
-            totals, steps, started, first = {}, 0, time.monotonic(), run.images
+            measured, started, first = {}, time.monotonic(), run.images
             continue
         for name, value in values.items():
-            totals[name] = totals.get(name, 0.0) + value
-        steps += 1
+            measured.setdefault(name, []).append(value)
         if _passed(before, run.images, config.report_every) or run.images >= config.images:
             passed = time.monotonic() - started
             run.seconds += passed
             yield Progress(run.images, config.images, (run.images - first) / passed, run.seconds)
-            means = {name: total / steps for name, total in totals.items()}
+            means = {name: sum(found) / len(found) for name, found in measured.items()}
             if run.energy is not None:
                 means["spread"] = run.energy.spread()
             yield Metrics(run.images, means)
-            yield from run.health.check(run.images, means, run.draw(min(config.samples, 32)))
-            totals, steps, started, first = {}, 0, time.monotonic(), run.images
+            yield from run.health.check(run.images, means, run.draw(HEALTH_SAMPLES))
+            measured, started, first = {}, time.monotonic(), run.images
         if _passed(before, run.images, config.sample_every):
             yield run.sample()
         if snapshot and run.images < config.images:

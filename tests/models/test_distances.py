@@ -60,6 +60,16 @@ def test_copies_of_training_pictures_are_suspected_and_new_ones_are_not():
     assert fresh.suspected_copies < 0.06
 
 
+def test_memory_does_not_follow_from_how_many_pictures_are_looked_for(monkeypatch: pytest.MonkeyPatch):
+    cdist, rows = torch.cdist, []
+    monkeypatch.setattr(torch, "cdist", lambda a, b: rows.append(len(a)) or cdist(a, b))  # type: ignore[func-returns-value]
+    near, real = cloud(2_500, seed=0), cloud(30, seed=1)
+    found = distances.memorisation(near, real, near)
+    assert max(rows) <= 1_000
+    expected = cdist(torch.nn.functional.normalize(near), torch.nn.functional.normalize(real)).min(1).values.median()
+    assert found.generated_median == pytest.approx(float(expected), rel=1e-5)
+
+
 def test_a_report_names_its_network_and_count_and_carries_the_floor():
     found = distances.report(cloud(120, seed=1, shift=0.5), cloud(300, seed=0), cloud(100, seed=2))
     assert found.count == 100

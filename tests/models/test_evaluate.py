@@ -53,6 +53,13 @@ def test_data_with_other_classes_is_refused(trained: Path, tmp_path: Path, capfd
     assert "sitting" in capfd.readouterr().err
 
 
+def test_options_of_another_kind_are_refused(trained: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = trained / "out" / "checkpoint.safetensors"
+    asked = ["--count", "60", "--network", "efficientnet-lite1"]
+    assert evaluate.main([str(path), "--data", str(trained / "data"), *asked]) == 2
+    assert "--count, --network: not for a classifier" in capfd.readouterr().err
+
+
 def test_strangers_are_told_from_the_test_part(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

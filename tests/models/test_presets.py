@@ -7,6 +7,7 @@ import pytest
 from models import presets, settings
 from models.classifier import Classifier
 from models.classifier_config import ClassifierConfig
+from models.gan_presets import GanConfig
 from tests.models.pictures import write_folder
 
 
@@ -50,6 +51,7 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
     for changes, told in (
         ({"discriminator_widths": [8, 8]}, "2 resolutions, the generator 5"),
         ({"start_size": 30}, "no stage of 30 pixels"),
+        ({"grow_at": 0}, "needs a grow_at"),
         ({"batch": 15}, "even number"),
         ({"generator.enlarger_width": 8}, "5 resolutions, the generator 6"),
         (
@@ -61,6 +63,13 @@ def test_settings_that_do_not_go_together_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match=told):
             presets.configure("pictures-gan", changes)
+
+
+def test_a_run_that_is_too_short_to_grow_trains_the_full_side() -> None:
+    for images, size in ((40_000, 64), (50_000, 32)):
+        config = presets.configure("pictures-gan", {"images": images})
+        assert isinstance(config, GanConfig)
+        assert config.size_at(0) == size
 
 
 @pytest.mark.parametrize(("preset", "changes"), [("pictures-gan", {"judges_first": 2}), ("faces-128", {})])

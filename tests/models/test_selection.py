@@ -27,6 +27,11 @@ def test_blur_lowers_sharpness_and_contrast_hardly_changes_it():
     assert sharp.min() > 1.3 * soft.max()
 
 
+def test_sharpness_does_not_depend_on_how_many_are_looked_at_at_once():
+    pictures = scenes(8)
+    torch.testing.assert_close(sharpness(pictures, batch=3), sharpness(pictures))
+
+
 def test_the_blurred_part_is_left_out():
     pictures = torch.cat((scenes(12), blurred(scenes(4))))
     assert select(pictures, load_trunk(), keep_sharp=0.75, keep_typical=1.0).tolist() == list(range(12))

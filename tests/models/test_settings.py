@@ -8,7 +8,7 @@ from models import settings
 
 @dataclass(frozen=True)
 class Inner:
-    widths: tuple[int, ...] = (8, 16)
+    widths: tuple[int, ...] = field(default=(8, 16), metadata={"description": "of stages", "minimum": 1})
     kind: Literal["a", "b"] = "a"
 
 
@@ -58,6 +58,7 @@ def test_a_setting_is_changed(changes: dict[str, object], expected: Outer) -> No
         ({"inner": 3}, "inner is a group"),
         ({"inner.kind": "c"}, "inner.kind is one of a, b"),
         ({"inner.widths": 3}, "inner.widths is a list"),
+        ({"inner.widths": [8, 0]}, "inner.widths is at least 1, not 0"),
     ],
 )
 def test_a_wrong_setting_is_named(changes: dict[str, object], told: str) -> None:
@@ -77,7 +78,12 @@ def test_the_schema_tells_types_ranges_and_defaults() -> None:
     }
     assert told["properties"]["limit"] == {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}
     assert told["properties"]["inner"]["properties"]["kind"] == {"enum": ["a", "b"], "default": "a"}
-    assert told["properties"]["inner"]["properties"]["widths"]["items"] == {"type": "integer"}
+    assert told["properties"]["inner"]["properties"]["widths"] == {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 1},
+        "description": "of stages",
+        "default": [8, 16],
+    }
 
 
 def test_settings_are_listed_by_their_dotted_names() -> None:

@@ -39,6 +39,8 @@ def test_a_resumed_run_keeps_the_pictures_it_was_to_see(tmp_path: Path) -> None:
     assert train.main([*common, "--images", "160"]) == 0
     assert train.main([*common, "--resume"]) == 0
     assert checkpoint.read_header(tmp_path / "out" / "checkpoint.safetensors").training["images"] == 160
+    assert train.main([*common, "--resume", "--set", "images=192"]) == 0
+    assert checkpoint.read_header(tmp_path / "out" / "checkpoint.safetensors").training["images"] == 192
 
 
 def test_a_dry_run_trains_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -63,6 +65,22 @@ def test_a_wrong_setting_and_missing_data_are_usage_errors(tmp_path: Path, capfd
     assert "no setting 'batches'" in capfd.readouterr().err
     assert train.main(common) == 2
     assert "no data" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("images", ["0", "-5"])
+def test_no_pictures_at_all_are_a_usage_error(tmp_path: Path, images: str, capfd: pytest.CaptureFixture[str]) -> None:
+    data = write_folder(tmp_path / "data", count=120)
+    assert train.main(["pictures-tiny", "--data", str(data), "--out", str(tmp_path / "out"), "--images", images]) == 2
+    assert "images is at least 1" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--minutes", "--threads"])
+def test_no_time_and_no_threads_are_usage_errors(
+    tmp_path: Path, option: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        train.main(["pictures-tiny", "--data", str(tmp_path), "--out", str(tmp_path / "out"), option, "0"])
+    assert f"argument {option}: 0 is not above 0" in capfd.readouterr().err
 
 
 def test_sigterm_saves_and_exits_with_zero_and_resume_goes_on(tmp_path: Path) -> None:

