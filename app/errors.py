@@ -74,17 +74,25 @@ STATUS: dict[type[errors.LikenessError], int] = {
 
 MEDIA_TYPE = "application/problem+json"
 
-_WORDS = {"extra_forbidden": "is not known here", "missing": "is missing"}
+MOST_FIELDS = 100
+"""Fields that one answer names: a small body may have a hundred thousand wrong ones."""
+
+_WORDS = {
+    "extra_forbidden": "is not known here",
+    "json_invalid": "is not valid JSON",
+    "missing": "is missing",
+    "model_attributes_type": "is not a JSON object, or is not sent as `Content-Type: application/json`",
+}
 """What is said instead of pydantic's words for a kind of fault."""
 
 _log = logging.getLogger(__name__)
 
 
 class InvalidFields(errors.InvalidRequest):
-    """The request is not valid, and `fields` says where."""
+    """The request is not valid, and `fields` says where, as far as an answer has room for it."""
 
     def __init__(self, found: Sequence[Mapping[str, Any]]) -> None:
-        self.fields = [FieldError(loc=_location(error["loc"]), msg=_said(error)) for error in found]
+        self.fields = [FieldError(loc=_location(error["loc"]), msg=_said(error)) for error in found[:MOST_FIELDS]]
         first = self.fields[0]
         where = ".".join(str(part) for part in first.loc)
         super().__init__(reason=f"{where}: {first.msg}")
@@ -93,7 +101,7 @@ class InvalidFields(errors.InvalidRequest):
     def of(cls, error: pydantic.ValidationError, *prefix: str) -> "InvalidFields":
         """The fields that pydantic refused, each location beginning with `prefix`."""
         found = error.errors(include_url=False, include_context=False, include_input=False)
-        return cls([{**entry, "loc": (*prefix, *entry["loc"])} for entry in found])
+        return cls([{**entry, "loc": (*prefix, *entry["loc"])} for entry in found[:MOST_FIELDS]])
 
 
 def status(error: errors.LikenessError) -> int:
@@ -133,6 +141,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(sqlalchemy.exc.OperationalError, _storage)
+    app.add_exception_handler(sqlalchemy.exc.TimeoutError, _storage)  # all connections wait for a database that is slow
     app.add_exception_handler(sqlalchemy.exc.DataError, _unstorable)
     app.add_exception_handler(StoreError, _storage)
     app.add_exception_handler(redis.exceptions.RedisError, _broker)

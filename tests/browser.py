@@ -47,6 +47,17 @@ def running() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
+def remembering(browser: Browser) -> Iterator[Browser]:
+    """Run a Chromium of the same kind that keeps pages that are left, as everybody's does and as Playwright's does not.
+
+    Playwright waits in vain for the load of a page that comes back: let the page go back by itself.
+    """
+    forgetting = ["--disable-back-forward-cache"]
+    with browser.browser_type.launch(executable_path=find(), args=FLAGS, ignore_default_args=forgetting) as other:
+        yield other
+
+
+@contextlib.contextmanager
 def watched(browser: Browser, address: str, *, refusals: bool = False, **options: Any) -> Iterator[Page]:
     """A page of the service at `address`, in whose block nothing may go wrong.
 

@@ -35,11 +35,17 @@ class ServiceError(Exception):
 
 
 class Client:
-    """Speaks to the service at `LIKENESS_URL` with the key in `LIKENESS_KEY`."""
+    """Speaks to the service at `LIKENESS_URL` with the key in `LIKENESS_KEY`.
+
+    Raises:
+        ServiceError: no request can carry the key.
+    """
 
     def __init__(self, url: str | None = None, key: str | None = None) -> None:
         self.url = (url or os.environ.get("LIKENESS_URL") or DEFAULT_URL).rstrip("/")
-        key = key or os.environ.get("LIKENESS_KEY")
+        key = (key or os.environ.get("LIKENESS_KEY") or "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise ServiceError("LIKENESS_KEY holds characters that cannot be sent as a key.")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT_SECONDS)
 

@@ -6,11 +6,14 @@ likeness train pictures-tiny --data clothes.zip --model my-clothes --promote if_
 import json
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from app.cli import client, datasets, failure, following, output
+from app.contract.schemas.training import TrainingJobRequest
 from app.contract.states import JobState
 
 
@@ -42,7 +45,6 @@ def train(
             return
         asked = {
             "preset": preset,
-            "dataset": _dataset(service, data or [], quiet=as_json),
             "model": model,
             "settings": dict(_setting(each) for each in set_ or ()),
             "budget": {"images": images} if images else {"minutes": minutes} if minutes else None,
@@ -50,10 +52,23 @@ def train(
             "promote": promote,
             "dry_run": dry_run,
         }
-        answer = service.post("/v1/training-jobs", asked)
+        # What is wrong with the wish itself is told before pictures are sent for it.
+        _check(asked)
+        service.get(f"/v1/presets/{quote(preset, safe='')}")
+        dataset = _dataset(service, data or [], quiet=as_json)
+        answer = service.post("/v1/training-jobs", {**asked, "dataset": dataset})
         if watch and not dry_run:
             answer = following.training(service, answer["id"], quiet=as_json)
     _tell(answer, as_json=as_json)
+
+
+def _check(asked: dict[str, Any]) -> None:
+    """End the command if no service would take this, whatever the data set."""
+    try:
+        TrainingJobRequest.model_validate({**asked, "dataset": ""})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        failure.fail(f"The training is not valid: {wrong}.", code=failure.USAGE)
 
 
 def _dataset(service: client.Client, data: list[str], *, quiet: bool) -> str:

@@ -46,10 +46,16 @@ export function buildImport() {
     } catch (problem) {
       if (problem.name !== "Problem") throw problem;
       error.textContent = problem.message;
-      status.textContent = "";
-      send.disabled = false;
+      rest();
     }
   }
+
+  function rest() {
+    status.textContent = "";
+    send.disabled = false;
+  }
+
+  addEventListener("pageshow", rest); // whoever comes back finds the page as it was left: with the button off
 
   return h(
     "section", { class: "card", "aria-labelledby": "import-title" }, h("h2", { id: "import-title" }, "Import"),

@@ -3,6 +3,8 @@
 import { h } from "./element.js";
 import { decline, forget, key, use } from "./key.js";
 
+const SENDABLE = /^[ -ÿ]+$/; // in a header
+
 export class SignIn extends HTMLElement {
   #button = h("button", { type: "button", class: "button small", onclick: () => (key() ? this.#leave() : this.#open()) });
   #input = h("input", {
@@ -63,7 +65,10 @@ export class SignIn extends HTMLElement {
   async #enter(event) {
     event.preventDefault();
     const text = this.#input.value.trim();
-    const answer = await fetch("/v1/models", { headers: { Authorization: `Bearer ${text}` } }).catch(() => null);
+    // With anything else the browser fails as if nobody answered.
+    const answer = SENDABLE.test(text)
+      ? await fetch("/v1/models", { headers: { Authorization: `Bearer ${text}` } }).catch(() => null)
+      : new Response(null, { status: 401 });
     // A key that may not list models is a key all the same.
     if (!answer || answer.status === 401) {
       this.#error.textContent = answer ? "The service does not know this key." : "The service does not answer.";

@@ -17,10 +17,7 @@ await (query.has("job") ? showRun(query.get("job")) : begin()).catch(complain);
 async function begin() {
   const presets = await offered();
   const plan = buildPlan(presets, { from: query.get("from") ?? "", chosen: (preset) => remember("preset", preset.name) });
-  const pictures = buildPictures((dataset) => {
-    plan.use(dataset);
-    if (dataset) remember("dataset", dataset.id);
-  });
+  const pictures = buildPictures({ chosen: plan.use, opened: (id) => remember("dataset", id) });
   byId("main").append(pictures.element, plan.element);
   if (query.has("preset")) plan.pick(query.get("preset"));
   if (query.has("dataset")) pictures.open(query.get("dataset"));
@@ -43,6 +40,7 @@ async function offered() {
 
 // The address says what is chosen, so that it can be kept and sent.
 function remember(name, value) {
-  query.set(name, value);
-  history.replaceState(null, "", `/train?${query}`);
+  if (value) query.set(name, value);
+  else query.delete(name);
+  history.replaceState(null, "", query.size ? `?${query}` : location.pathname);
 }

@@ -20,11 +20,12 @@ const SHAPES = h(
 );
 
 /**
- * The first step. `chosen` is told of the data set that is ready, or of null.
+ * The first step. `chosen` is told of the data set that is ready, or of null; `opened` of the id of the one that is shown, ready
+ * or not, and of null when it is removed.
  *
  * Returns `{ element, open(id) }`; `open` shows a data set that is there already.
  */
-export function buildPictures(chosen) {
+export function buildPictures({ chosen, opened }) {
   let following = new AbortController();
   const input = h("input", { type: "file", class: "unseen", multiple: true, accept: ACCEPTED, onchange: () => take(input.files) });
   const drop = h(
@@ -76,6 +77,7 @@ export function buildPictures(chosen) {
 
   // Wait until a worker has looked the pictures through, and show what it found.
   async function look(dataset) {
+    opened(dataset.id);
     await fill();
     known.value = dataset.id;
     if (dataset.status === "validating") {
@@ -117,6 +119,7 @@ export function buildPictures(chosen) {
       });
       if (!gone) return;
       begin(`${name} is gone.`);
+      opened(null);
       bar.hidden = true;
       known.value = "";
       await fill().catch(fail);

@@ -52,6 +52,7 @@ export function buildPlan(presets, { from, chosen }) {
     ),
     place, webhook.element, error, h("div", { class: "row apart" }, price, h("div", { class: "row" }, costs, go)),
   );
+  addEventListener("pageshow", ready); // whoever comes back finds the page as it was left: with the button off
   ready();
 
   function choose(wanted, { byHand }) {

@@ -1,12 +1,28 @@
 // The upload of a data set, with how far it is. Of the browser's ways to send, only this one tells that.
 
+import { key, wanted } from "../shell/key.js";
 import { Problem, authorization } from "../shell/service.js";
 
-/** Send files as a data set called `name`. Resolves to the data set, rejects with a Problem. `told` gets the share. */
-export function upload(files, name, told) {
+/**
+ * Send files as a data set called `name`. Resolves to the data set, rejects with a Problem. `told` gets the share.
+ *
+ * A service that wants a key waits until somebody has signed in.
+ */
+export async function upload(files, name, told) {
   const form = new FormData();
   form.append("name", name);
   for (const file of files) form.append("file", file, file.name);
+  for (;;) {
+    const sent = key();
+    try {
+      return await send(form, told);
+    } catch (problem) {
+      if (problem.status !== 401 || (key() === sent && !(await wanted()))) throw problem;
+    }
+  }
+}
+
+function send(form, told) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.responseType = "json";

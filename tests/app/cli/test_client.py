@@ -81,3 +81,16 @@ def test_address_and_key_come_from_the_environment(monkeypatch: pytest.MonkeyPat
             client.get("/v1/models", limit=3, after=None)
     assert asked[0].path == "/v1/models?limit=3"
     assert asked[0].headers["Authorization"] == "Bearer secret"
+
+
+def test_spaces_around_a_key_are_not_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKENESS_KEY", " secret\n")
+    with answering(200, b"{}") as (url, asked), Client(url) as client:
+        client.get("/v1/models")
+    assert asked[0].headers["Authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize("key", ["ключ", "two\nlines"])
+def test_a_key_that_cannot_be_sent_is_blamed_itself(key: str) -> None:
+    with pytest.raises(ServiceError, match="LIKENESS_KEY"):
+        Client(key=key)

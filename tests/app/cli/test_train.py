@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from app.cli import datasets
 from app.cli.main import application
 from app.contract import jobs, leases, presets
 from app.contract.database import Database
@@ -71,6 +72,8 @@ WRONG = {
     "no name": ["pictures-tiny", "--data", "ds_1"],
     "two budgets": ["pictures-tiny", "--data", "ds_1", "--model", "squares", "--images", "5", "--minutes", "1"],
     "no value": ["pictures-tiny", "--data", "ds_1", "--model", "squares", "--set", "batch"],
+    "no name for a model": ["pictures-tiny", "--data", "ds_1", "--model", "My squares"],
+    "no such rule": ["pictures-tiny", "--data", "ds_1", "--model", "squares", "--promote", "yes"],
     "no such file": ["pictures-tiny", "--data", "nowhere.zip", "--model", "squares"],
 }
 
@@ -172,6 +175,15 @@ def test_a_folder_is_packed_and_sent_and_what_is_wrong_with_it_is_told(
     worker.join()
     assert result.exit_code == 1
     assert "These pictures cannot be trained on: too few." in result.stderr
+
+
+def test_no_pictures_are_sent_for_a_preset_that_is_not_there(
+    address: str, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"pictures")
+    monkeypatch.setattr(datasets, "upload", lambda *_, **__: pytest.fail("they are sent"))
+    result = run(address, "huge", "--data", str(tmp_path / "photos.zip"), "--model", "squares")
+    assert (result.exit_code, "no preset called huge" in result.stderr) == (1, True), result.output
 
 
 def waiting(database: Database) -> str | None:

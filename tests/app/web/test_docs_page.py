@@ -44,4 +44,5 @@ def test_everyone_can_use_it(browser: Browser, service: Service, scheme: str, si
     with chromium.looking(browser, service.base_url, scheme, size) as page:
         page.goto("/docs")
         expect(page.locator(".operation").first).to_be_visible()
+        assert page.locator("#about").bounding_box()["x"] >= page.locator(".mark").bounding_box()["x"]
         chromium.everyone_can_use(page)

@@ -1,5 +1,6 @@
 """The page /keys, and how pages get a key: on a service that wants one."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 
@@ -7,10 +8,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from app.contract import presets
+from app.contract.database import Database
 from app.contract.settings import Settings
 from app.main import create_app
+from models import presets as model_presets
 from tests import browser as chromium
 from tests.app import serving
+from tests.app.web import shapes
 
 pytestmark = pytest.mark.browser
 
@@ -29,6 +34,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, api_redis: str, worker: se
     """The address of a service that wants a key."""
     settings = serving.home_settings(tmp_path_factory.mktemp("guarded"), api_redis, admin_key=ADMIN)
     serving.publish(settings)
+    with contextlib.closing(Database(settings.database)) as database, database.session() as session:
+        presets.offer(session, [model_presets.describe("pictures-tiny")])
     with serving.listening(create_app(settings)) as address:
         yield address
 
@@ -62,8 +69,9 @@ def status(address: str, secret: str) -> int:
 
 def test_a_page_asks_for_a_key_once_and_keeps_it_for_the_tab_alone(page: Page) -> None:
     page.goto("/?seed=grace")
-    sign_in(page, "guessed")
-    expect(page.get_by_role("dialog")).to_contain_text("The service does not know this key.")
+    for wrong in ("ключ", "guessed"):  # of which no header can carry the first
+        sign_in(page, wrong)
+        expect(page.get_by_role("dialog")).to_contain_text("The service does not know this key.")
     sign_in(page, ADMIN)
     expect(page.locator("#portrait[alt*=grace]")).to_be_visible()
     expect(page.locator(".wall img.there").first).to_be_visible()
@@ -142,6 +150,18 @@ def test_what_is_wrong_with_a_key_is_said_where_it_is_made(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("button", name="Make a key")).to_be_focused()
     expect(page.get_by_role("listitem").filter(has_text="nothing")).to_have_count(0)
+
+
+def test_pictures_are_sent_again_once_somebody_has_signed_in(page: Page) -> None:
+    page.goto("/train")
+    sign_in(page, ADMIN)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.evaluate("sessionStorage.setItem('likeness-key', 'revoked meanwhile')")
+    file = {"name": "shapes.zip", "mimeType": "application/zip", "buffer": shapes.archive(per_class=2)}
+    page.locator("input[type=file]").first.set_input_files([file])
+    expect(page.get_by_role("dialog")).to_contain_text("does not know this key, or no longer")
+    sign_in(page, ADMIN)
+    expect(page.get_by_text("Sent. A worker looks the pictures through")).to_be_visible()
 
 
 def test_keys_are_for_administrators(page: Page) -> None:

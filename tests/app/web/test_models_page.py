@@ -140,6 +140,20 @@ def test_a_card_is_text_with_a_few_marks_and_nothing_that_runs(page: Page, versi
     expect(card.get_by_role("heading")).to_have_count(0)
 
 
+def test_who_comes_back_from_an_import_can_import_another(browser: Browser, service: Service) -> None:
+    with chromium.remembering(browser) as other, chromium.watched(other, service.base_url) as page:
+        page.goto("/models")
+        page.evaluate("window.kept = true")
+        file = {"name": "faces.safetensors", "mimeType": "application/octet-stream", "buffer": b"weights"}
+        page.get_by_label("Drop a checkpoint").set_input_files([file])
+        page.route("**/v1/models", lambda route: route.fulfill(json={"id": "faces"}))
+        page.get_by_role("button", name="Import").click()
+        page.wait_for_url("**/models?model=faces")
+        page.evaluate("history.back()")
+        page.wait_for_function("window.kept")
+        expect(page.get_by_role("button", name="Import")).to_be_enabled()
+
+
 @pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
 def test_everyone_can_use_it(
     browser: Browser, service: Service, keep: chromium.Keep, scheme: str, size: tuple[int, int]

@@ -126,6 +126,27 @@ def test_a_file_that_holds_no_pictures_is_told_so(page: Page) -> None:
     page.locator("input[type=file]").set_input_files([file])
     expect(page.locator(".step .error").first).to_contain_text(re.compile("zip|tar|picture"))
     expect(page.get_by_role("button", name="Start training")).to_be_disabled()
+    expect(page).to_have_url(re.compile("dataset=ds_"))
+    page.reload()
+    expect(page.locator(".step .error").first).to_contain_text(re.compile("zip|tar|picture"))
+    page.get_by_role("button", name="Remove these pictures").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(page.get_by_text("letter is gone.")).to_be_visible()
+    assert page.url.endswith("/train")
+
+
+def test_who_comes_back_from_a_training_can_start_another(
+    browser: Browser, service: Service, client: httpx.Client, dataset: str
+) -> None:
+    with chromium.remembering(browser) as other, chromium.watched(other, service.base_url) as page:
+        page.goto(f"/train?dataset={dataset}")
+        page.evaluate("window.kept = true")
+        page.get_by_role("button", name="Start training").click()
+        page.wait_for_url(re.compile(r"\?job=job_"))
+        client.post(f"/v1/training-jobs/{page.url.partition('job=')[2]}/cancel").raise_for_status()
+        page.evaluate("history.back()")
+        page.wait_for_function("window.kept")
+        expect(page.get_by_role("button", name="Start training")).to_be_enabled()
 
 
 def test_what_a_training_would_cost_is_told_before_it_starts(page: Page, dataset: str) -> None:
