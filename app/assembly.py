@@ -247,7 +247,7 @@ def assembled(
 async def rounds(parts: Parts) -> AsyncIterator[None]:
     """What is done again and again beside the requests, while the block runs."""
     settings = parts.settings
-    sweep = Sweep(parts.database, parts.durable, parts.metrics, settings)
+    sweep = Sweep(parts.database, parts.durable, parts.metrics, settings, takes=parts.workers.ready)
     kept = Retention(parts.database, parts.store, days=settings.job_days)
     async with (
         Webhooks(parts.database, settings) as deliveries,

@@ -74,6 +74,11 @@ ROUTERS = (
     pages.router,
 )
 
+LARGEST_OTHER_BYTES = 500_000
+"""Bodies without pictures are JSON, which is parsed in one go, before anybody knows whose it is: of 20 MB that takes
+seconds in which nobody is answered. The longest that means something, 64 seeds with all their accents escaped, has
+400 kB."""
+
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application. Nothing is opened before it starts."""
@@ -98,11 +103,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.install(app)
     # The last one added comes first.
     app.add_middleware(HotAddresses, prefixes=OPEN_PREFIXES)
-    limits = {datasets.ROUTE: settings.max_dataset_bytes, models.ROUTE: settings.max_checkpoint_bytes}
+    limits = {
+        datasets.ROUTE: settings.max_dataset_bytes,
+        models.ROUTE: settings.max_checkpoint_bytes,
+        **dict.fromkeys((classify.ROUTE, provenance.ROUTE, "/v2/"), settings.max_upload_bytes),
+    }
+    others = min(LARGEST_OTHER_BYTES, settings.max_upload_bytes)
     app.add_middleware(
         Gateway,
         admit=admit_loopback if settings.admin_key is None else rate_limit.admit,
-        bodies=BodyRules(settings.max_upload_bytes, settings.slow_body_seconds, limits),
+        bodies=BodyRules(others, settings.slow_body_seconds, limits),
         most=settings.max_requests,
         kept=refusals,
     )

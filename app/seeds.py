@@ -9,6 +9,8 @@ from app.contract.errors import BadOption
 LONGEST = 256
 RESERVED = "random"
 
+_MOST_PARTS = 4  # letters and accents that NFC makes one letter of, at most
+
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -22,7 +24,8 @@ def canonical(seed: str | int, *, name: str = "seed") -> str:
         if abs(seed) >= 10 ** (LONGEST - 1):  # also keeps clear of Python's own limit on printing integers
             raise BadOption(name=name, reason=f"has more than {LONGEST} characters")
         return str(seed)
-    text = unicodedata.normalize("NFC", seed)
+    # Not before it is known to be short: the time that accents take to be put in order grows with their square.
+    text = unicodedata.normalize("NFC", seed) if len(seed) <= _MOST_PARTS * LONGEST else seed
     if not text:
         raise BadOption(name=name, reason="is empty")
     if len(text) > LONGEST:

@@ -29,7 +29,7 @@ async def admit(scope: Scope, head: Mapping[bytes, bytes]) -> list[tuple[bytes, 
     allowances: limits.Limits = parts.limits
     try:
         caller = await _caller(head, keyring)
-    except sqlalchemy.exc.OperationalError:
+    except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError):
         raise StorageUnavailable(retry_after=2) from None
     act_as(caller)
     spending = limits.who(caller, scope["client"][0] if scope.get("client") else "")

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     )
     max_requests: int = Field(3072, ge=1, description="Requests a process answers at once; more are refused with 503.")
     max_images_per_request: int = Field(64, ge=1, description="Most images in one request.")
-    max_upload_bytes: int = Field(20_000_000, ge=1, description="Largest body of an interactive request, in bytes.")
+    max_upload_bytes: int = Field(20_000_000, ge=1, description="Largest body with pictures to look at, in bytes.")
     max_picture_pixels: int = Field(50_000_000, ge=1, description="Most pixels (width times height) of one picture.")
     face_cache_bytes: int = Field(
         64_000_000, ge=0, description="Memory of one api process for encoded faces, in bytes."

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
 from app.contract import events, jobs
-from app.contract.database import now
+from app.contract.database import added, now
 from app.contract.tables import DeliveryRow, JobRow, WebhookRow, WebhookSecretRow
 
 PREFIX = "training_job."
@@ -71,8 +71,8 @@ def secret(session: Session, owner: str | None) -> str:
     if row is None:
         made = f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
         row = WebhookSecretRow(owner=owner or "", secret=made, created_at=now())
-        session.add(row)
-        session.flush()
+        if not added(session, row):
+            row = session.get_one(WebhookSecretRow, owner or "")
     return row.secret
 
 
@@ -106,11 +106,12 @@ def write_messages(session: Session, *, limit: int = 100) -> int:
 
 
 def take_due(session: Session, *, hold_seconds: float, limit: int = 20) -> list[Outgoing]:
-    """Messages whose time has come. Nobody else takes them for `hold_seconds`."""
+    """Messages whose time has come, those that were tried less often first: a receiver that never answers delays none
+    but its own. Nobody else takes them for `hold_seconds`."""
     due = (
         sa.select(DeliveryRow)
         .where(DeliveryRow.state == DeliveryState.PENDING, DeliveryRow.next_at <= now())
-        .order_by(DeliveryRow.next_at)
+        .order_by(DeliveryRow.attempts, DeliveryRow.next_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )

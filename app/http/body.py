@@ -2,7 +2,8 @@
 
 A body that is too long is refused with 413 before it is read, or as soon as it has grown too long; one that stops
 coming with 408. Nothing is ever read faster than a worker of ours can take it, so slow bodies cost memory and a place
-in the event loop and no more; what ends them is that they never end.
+in the event loop and no more; what ends them is that they never end. Only the time that the client is waited for
+counts: a database or a store that is slow is no fault of the client's.
 """
 
 import asyncio
@@ -31,8 +32,9 @@ class BodyRules:
     """What a body may be.
 
     Attributes:
-        limit: most bytes, unless `paths` has another limit for the path.
+        limit: most bytes, unless `paths` has another limit.
         seconds: time for each `BYTES_IN_TIME` of it.
+        paths: limits of single paths, and, where the name of one ends with a slash, of all that begin with that part.
     """
 
     limit: int
@@ -41,7 +43,8 @@ class BodyRules:
 
     def of(self, path: str, receive: Receive) -> "Body":
         """The body that `receive` brings for `path`."""
-        return Body(receive, limit=self.paths.get(path, self.limit), seconds=self.seconds)
+        limit = self.paths.get(path) or self.paths.get(path[: path.find("/", 1) + 1], self.limit)
+        return Body(receive, limit=limit, seconds=self.seconds)
 
 
 class Body:
@@ -52,11 +55,11 @@ class Body:
         begun: whether anything of it was asked for.
     """
 
-    __slots__ = ("_complete", "_limit", "_receive", "_received", "_seconds", "_since", "_until", "begun", "refusal")
+    __slots__ = ("_complete", "_left", "_limit", "_receive", "_received", "_seconds", "_since", "begun", "refusal")
 
     def __init__(self, receive: Receive, *, limit: int, seconds: float) -> None:
         self._receive, self._limit, self._seconds = receive, limit, seconds
-        self._until = asyncio.get_running_loop().time() + seconds
+        self._left = seconds  # of waiting for the next `BYTES_IN_TIME`
         self._received = self._since = 0
         self._complete = self.begun = False
         self.refusal: LikenessError | None = None
@@ -99,14 +102,16 @@ class Body:
     async def _next(self) -> Message:
         if self._complete:  # what is waited for now is that the client leaves
             return await self._receive()
+        began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout_at(self._until):
+            async with asyncio.timeout(self._left):
                 message = await self._receive()
         except TimeoutError:
             self.refusal = self.refusal or SlowBody(seconds=f"{self._seconds:g}")
             raise BodyBroken from None
         self._complete = not message.get("more_body", False)
         self._since += len(message.get("body", b""))
+        self._left -= asyncio.get_running_loop().time() - began
         if self._since >= BYTES_IN_TIME:
-            self._until, self._since = asyncio.get_running_loop().time() + self._seconds, 0
+            self._left, self._since = self._seconds, 0
         return message

@@ -1,7 +1,7 @@
-"""Clients that send slowly, or not at all, do not hold what others need.
+"""Clients that send slowly, not at all, or without end do not hold what others need.
 
-A connection must send the head of a request within a time limit. That a body keeps coming is the affair of
-`app.http.body`.
+A connection must send the head of a request within a time limit, and a head that is not at its end by then within a
+limit of bytes. That a body keeps coming is the affair of `app.http.body`.
 """
 
 import asyncio
@@ -12,6 +12,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.http.one_packet import OnePacket
 
 HEAD_SECONDS = 10.0
+LARGEST_HEAD_BYTES = 65_536
+"""So much may follow what the head began in; uvicorn's parser keeps all of it, and knows no limit."""
+
 UNREAD_SECONDS = 60
 
 
@@ -24,6 +27,7 @@ class PatientProtocol(HttpToolsProtocol):
 
     _waiting_for_head: asyncio.TimerHandle | None = None
     _head_began = False
+    _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait."""
@@ -38,8 +42,13 @@ class PatientProtocol(HttpToolsProtocol):
         """Wait as long again for the rest of a head, of which the first line has come now."""
         super().data_received(data)
         if self._head_began:
-            self._head_began = False
+            self._head_began, self._head_bytes = False, 0
             self._wait_anew()
+        elif self._waiting_for_head is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > LARGEST_HEAD_BYTES:
+                self._stop_waiting()
+                self.send_400_response("The head of the request is too large.")
         elif self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
             # The answer came before the whole of its request, and uvicorn waits only for what follows an answer.
             self.timeout_keep_alive_task = self.loop.call_later(

@@ -23,6 +23,8 @@ ACCEPTED = "multipart/form-data with `image` files, one raw image/* body, or app
 
 _OPTIONS = frozenset(ClassifyOptions.model_fields)
 
+_MOST_COMMAS = 4096  # base64 has none; to read a million things that are no pictures takes a minute
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -115,6 +117,8 @@ async def _form(request: Request, most_images: int) -> tuple[list[bytes], list[t
 def _json(body: bytes, query: list[tuple[str, str]], most_images: int) -> tuple[list[bytes], ClassifyOptions]:
     if not body:
         raise NoImages()
+    if body.count(b",") > _MOST_COMMAS:
+        raise InvalidRequest(reason=f"JSON with more than {_MOST_COMMAS} commas holds more than pictures")
     try:
         asked = ClassifyRequest.model_validate_json(body)
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from app.contract import jobs, leases
 from app.contract.database import Database
@@ -15,10 +16,23 @@ _log = logging.getLogger(__name__)
 
 
 class Sweep:
-    """Several processes may sweep at once: a row is taken by one of them."""
+    """Several processes may sweep at once: a row is taken by one of them.
 
-    def __init__(self, database: Database, durable: Durable, metrics: Metrics, settings: Settings) -> None:
-        self._database, self._durable, self._metrics = database, durable, metrics
+    Args:
+        takes: tells whether some worker takes what is put into a queue. Without one, messages that are sent again
+            and again would fill the broker's memory, and a worker looks for jobs by itself when it comes.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        durable: Durable,
+        metrics: Metrics,
+        settings: Settings,
+        *,
+        takes: Callable[[str], bool],
+    ) -> None:
+        self._database, self._durable, self._metrics, self._takes = database, durable, metrics, takes
         self._silent = max(settings.lease_seconds, settings.sweep_seconds)
         self._max_attempts = settings.max_attempts
 
@@ -30,7 +44,8 @@ class Sweep:
             _log.warning("job %s lost its worker and is now %s", job.id, job.state, extra={"job": job.id})
             await self._durable.wake(job)
         for job in await asyncio.to_thread(self._take_unsent):
-            await self._durable.send(job)
+            if self._takes(job.queue):
+                await self._durable.send(job)
 
     def _release(self) -> list[Job]:
         error = WorkerLost(f"The job was lost with its worker {self._max_attempts} times.")

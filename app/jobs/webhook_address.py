@@ -7,6 +7,11 @@ from urllib.parse import urlsplit
 
 from app.contract.errors import WebhookRefused
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64_OF_A_NETWORK = ipaddress.ip_network("64:ff9b:1::/48")
+
 
 async def check(url: str, *, private: bool) -> str:
     """The first address that the URL's host stands for.
@@ -28,12 +33,21 @@ async def check(url: str, *, private: bool) -> str:
         raise WebhookRefused(url=url[:200], reason="it carries a password; the signature says who sends")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # the second for what can be no name, such as one with two dots in a row
         raise WebhookRefused(url=url[:200], reason=f"nobody is known as {host}") from None
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     if not private:
         for address in addresses:
-            inner = getattr(address, "ipv4_mapped", None) or address
-            if not inner.is_global or inner.is_multicast:
+            inner = _inner(address)
+            if not inner.is_global or inner.is_multicast or inner in _NAT64_OF_A_NETWORK:
                 raise WebhookRefused(url=url[:200], reason=f"{inner} is not an address of the public internet")
     return str(addresses[0])
+
+
+def _inner(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, where the kernel or a gateway translates it; else itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address

@@ -5,6 +5,7 @@ BYTES element = 4-byte little-endian length, then that many bytes
 """
 
 import math
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from app.errors import InvalidFields
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 BINARY = "application/octet-stream"
+
+_WHOLE = re.compile(r"[0-9]{1,18}")  # Python makes no number of more than 4300 digits
 
 _CODES = {
     "BOOL": "?", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q",
@@ -50,7 +53,7 @@ def read(body: bytes, header_length: str | None) -> tuple[InferRequest, dict[str
     """The request and its input tensors by name. Raises `InvalidRequest`."""
     if header_length is None:
         length = len(body)
-    elif header_length.isascii() and header_length.isdigit() and int(header_length) <= len(body):
+    elif _WHOLE.fullmatch(header_length) and int(header_length) <= len(body):
         length = int(header_length)
     else:
         raise InvalidRequest(reason=f"{HEADER_LENGTH} is not the length of the JSON that begins the body")

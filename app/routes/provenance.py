@@ -26,6 +26,8 @@ from app.interactive import uploads
 
 router = APIRouter(tags=["faces"])
 
+ROUTE = "/v1/provenance"
+
 _BODY: dict[str, Any] = {
     "required": True,
     "content": {
@@ -38,7 +40,7 @@ _BODY: dict[str, Any] = {
 
 
 @router.post(
-    "/v1/provenance",
+    ROUTE,
     operation_id="getProvenance",
     summary="Whether this service made a picture",
     responses=errors.declared(

@@ -49,6 +49,11 @@ def test_fields_are_named() -> None:
     assert said["body", "colour"] == "is not known here"
 
 
+def test_of_very_many_wrong_fields_some_are_named() -> None:
+    refused = errors.InvalidFields([{"loc": ("body", number), "msg": "is odd"} for number in range(1000)])
+    assert [field.loc for field in refused.fields] == [["body", number] for number in range(errors.MOST_FIELDS)]
+
+
 def test_what_nobody_expected_is_told_without_its_inside(caplog: pytest.LogCaptureFixture) -> None:
     app = FastAPI()
 
@@ -63,6 +68,18 @@ def test_what_nobody_expected_is_told_without_its_inside(caplog: pytest.LogCaptu
     assert "secret" not in answer.text
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
     assert "a secret path" in caplog.text
+
+
+def test_a_database_that_lets_all_connections_wait_is_told_as_one_that_is_away() -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    async def fail() -> None:
+        raise sqlalchemy.exc.TimeoutError("QueuePool limit of size 5 overflow 10 reached")
+
+    errors.install(app)
+    answer = TestClient(app, base_url="http://localhost").get("/")
+    assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
 
 
 def test_a_value_that_the_database_refuses_is_the_clients(caplog: pytest.LogCaptureFixture) -> None:

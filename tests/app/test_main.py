@@ -35,6 +35,15 @@ def test_an_address_that_is_none_and_a_method_that_is_wrong(client: TestClient) 
     assert (wrong.status_code, wrong.json()["code"], wrong.headers["allow"]) == (405, "method_not_allowed", "POST")
 
 
+def test_only_what_takes_pictures_takes_large_bodies(client: TestClient) -> None:
+    large, json = bytes(1_000_000), {"Content-Type": "application/json"}
+    for path in ("/v1/generate", "/v1/keys", "/v1/keys/key_1/rotate", "/v1/training-jobs", "/v1/images/generations"):
+        refused = client.post(path, content=large, headers=json)
+        assert (refused.status_code, refused.json()["code"]) == (413, "body_too_large"), path
+    for path in ("/v1/classify", "/v1/provenance", "/v2/models/clothing/infer"):
+        assert client.post(path, content=large, headers=json).status_code in (415, 422), path
+
+
 def test_concurrent_requests_share_batches(settings: Settings, worker: serving.ProtocolWorker) -> None:
 
     worker.delay = 0.05

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from app import seeds
@@ -23,8 +25,16 @@ def test_a_number_that_python_would_not_print_is_refused() -> None:
         seeds.canonical(10**5000)
 
 
+def test_a_long_text_is_refused_before_its_accents_are_put_in_order() -> None:
+    began = time.perf_counter()
+    with pytest.raises(BadOption, match="more than 256 characters"):
+        seeds.canonical("a" + "\u0301\u0316" * 20_000)
+    assert time.perf_counter() - began < 0.2
+
+
 def test_the_longest_seeds_are_taken() -> None:
     assert len(seeds.canonical("x" * 256)) == 256
+    assert seeds.canonical("\u03b1\u0313\u0300\u0345" * 256) == "\u1f82" * 256
     assert len(seeds.canonical(10**254)) == 255
 
 

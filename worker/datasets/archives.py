@@ -235,6 +235,8 @@ def _check_names(names: list[str], limits: Limits) -> None:
             raise BadArchive(reason=f"{_shown(name)} is an absolute name, or one of another system")
         if ".." in path.parts or "\0" in name or len(name) > 512 or not path.parts:
             raise BadArchive(reason=f"{_shown(name)} is no name for a file")
+        if any("\ud800" <= letter <= "\udfff" for letter in name):  # so `tarfile` keeps bytes that it cannot read
+            raise BadArchive(reason=f"{_shown(name)} is not written in UTF-8")
 
 
 def _check_member(name: str, size: int, limits: Limits) -> None:

@@ -55,6 +55,7 @@ class GenerateRequest(Asked):
     seeds: list[str | int] | None = Field(
         None,
         min_length=1,
+        max_length=4096,  # what the settings allow is less, but this ends the reading of many more
         description='Texts or integers, up to 64. The same seed is the same picture; 7 and "7" are the same seed.',
         examples=[["ada", 7]],
     )

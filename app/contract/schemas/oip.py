@@ -1,10 +1,12 @@
 """The Open Inference Protocol (version 2) over HTTP: what it says of servers, models and tensors."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.contract.schemas.base import Told
+
+Side = Annotated[int, Field(le=2**53)]  # programs in JavaScript count no further
 
 
 class Lenient(BaseModel):
@@ -17,7 +19,7 @@ class InputTensor(Lenient):
     """One tensor, its data in JSON or behind it."""
 
     name: str = Field(max_length=100)
-    shape: list[int] = Field(max_length=8)
+    shape: list[Side] = Field(max_length=8)
     datatype: str = Field(max_length=10, examples=["UINT8"])
     parameters: dict[str, Any] = Field(default_factory=dict)
     data: list[Any] | None = None

@@ -39,7 +39,7 @@ class WebhookRequest(Asked):
 
     url: str = Field(max_length=2000, pattern=r"^https?://", examples=["https://example.com/hooks"])
     events: list[WebhookEvent] = Field(
-        default=["training_job.succeeded", "training_job.failed", "training_job.cancelled"], min_length=1
+        default=["training_job.succeeded", "training_job.failed", "training_job.cancelled"], min_length=1, max_length=20
     )
 
 

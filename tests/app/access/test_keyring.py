@@ -123,3 +123,15 @@ async def test_the_last_use_is_written_down_later(database: Database, api_redis:
     assert used is not None
     assert now() - used < timedelta(seconds=30)
     database.close()
+
+
+async def test_an_id_that_can_be_none_is_not_remembered(
+    keyrings: tuple[Keyring, Keyring], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring, _ = keyrings
+    asked: list[str] = []
+    monkeypatch.setattr("app.access.keyring._by_id", lambda _session, key: asked.append(key))
+    for key in ("k" * 40, "k" * 60_000):
+        with pytest.raises(Unauthenticated):
+            await keyring.signer(key)
+    assert [len(key) for key in asked] == [40]

@@ -92,6 +92,13 @@ def test_a_newer_versions_schema_suffices_and_stays(own: Database) -> None:
         assert jobs.get(session, job.id) == job
 
 
+def test_what_is_committed_to_sqlite_is_on_the_disk(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'own.db'}")
+    with database.session() as session:
+        assert session.scalar(sa.text("PRAGMA synchronous")) == 2  # FULL
+    database.close()
+
+
 def test_a_server_that_does_not_answer_is_given_up_within_seconds() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         database = Database(f"postgresql://likeness@127.0.0.1:{silent.getsockname()[1]}/likeness")

@@ -8,6 +8,7 @@ from app.contract import datasets, jobs, leases, presets, training, webhooks
 from app.contract.database import Database
 from app.contract.errors import DatasetInUse, DatasetNotReady, UnknownDataset, UnknownPreset
 from app.contract.states import JobState
+from tests.app.contract.meanwhile import meanwhile
 
 UPLOADS = [datasets.Upload(name="a.zip", size_bytes=3, sha256="0" * 64)]
 
@@ -159,3 +160,13 @@ def test_an_owners_secret_is_made_once(database: Database) -> None:
         assert webhooks.secret(session, "key_1") == first
         assert webhooks.secret(session, None) != first
     assert first.startswith("whsec_")
+
+
+def test_two_who_ask_for_a_secret_first_get_the_same(database: Database) -> None:
+    def ask() -> str:
+        with database.session() as session:
+            return webhooks.secret(session, "key_1")
+
+    with meanwhile(database, "INSERT INTO webhook_secrets", ask):
+        secret = ask()
+    assert ask() == secret

@@ -1,3 +1,4 @@
+import asyncio
 import io
 from collections.abc import Iterator
 
@@ -7,7 +8,9 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import Message
 
+from app.http.body import BodyBroken, BodyRules
 from tests.app import serving
 
 LIMIT = 100_000
@@ -23,8 +26,8 @@ async def length(request: Request) -> Response:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[httpx.Client]:
-    app = Starlette(routes=[Route(path, length, methods=["POST"]) for path in ("/", "/large")])
-    serving.gate(app, limit=LIMIT, paths={"/large": 10 * LIMIT})
+    app = Starlette(routes=[Route(path, length, methods=["POST"]) for path in ("/", "/large", "/below/it/")])
+    serving.gate(app, limit=LIMIT, paths={"/large": 10 * LIMIT, "/below/": 10 * LIMIT})
     with serving.listening(app) as address, httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
         yield client
 
@@ -54,4 +57,35 @@ def test_so_is_one_that_does_not_say_how_long_it_is(service: httpx.Client, total
 
 def test_a_path_may_have_a_limit_of_its_own(service: httpx.Client) -> None:
     assert service.post("/large", content=bytes(5 * LIMIT)).text == str(5 * LIMIT)
+    assert service.post("/below/it/", content=bytes(5 * LIMIT)).text == str(5 * LIMIT)
     assert service.post("/large", content=io.BytesIO(bytes(11 * LIMIT))).status_code == 413
+
+
+@pytest.mark.anyio
+async def test_a_service_that_takes_its_time_does_not_blame_the_client() -> None:
+    async def receive() -> Message:
+        await asyncio.sleep(0.001)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    body = BodyRules(LIMIT, seconds=0.2).of("/", receive)
+    await body()
+    await asyncio.sleep(0.3)
+    assert (await body())["body"] == b"x"
+
+
+@pytest.mark.anyio
+async def test_a_client_that_dawdles_between_the_pieces_is_refused() -> None:
+    async def receive() -> Message:
+        await asyncio.sleep(0.03)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    body = BodyRules(LIMIT, seconds=0.2).of("/", receive)
+
+    async def read() -> None:
+        for _ in range(20):
+            await body()
+
+    with pytest.raises(BodyBroken):
+        await read()
+    assert body.refusal is not None
+    assert body.refusal.code == "slow_body"

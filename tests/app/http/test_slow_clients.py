@@ -69,6 +69,26 @@ def test_a_head_that_does_not_come_ends_the_connection(head: bytes, port: int) -
     assert said == b""
 
 
+def test_a_head_without_end_is_refused(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: ")
+        time.sleep(0.1 * PATIENCE)
+        connection.sendall(b"a" * (slow_clients.LARGEST_HEAD_BYTES + 1))
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+        assert connection.recv(4096) == b""
+
+
+def test_a_head_of_many_pieces_is_read(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        for _ in range(2):  # the second request has as much room as the first
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: ")
+            for _ in range(6):
+                connection.sendall(b"a" * 10_000)
+                time.sleep(0.01 * PATIENCE)
+            connection.sendall(b"\r\n\r\n")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
 def test_a_body_that_stops_is_answered_and_ended(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900000\r\n\r\nabc")

@@ -83,6 +83,10 @@ async def living(home: Path, redis_url: str, **options: float) -> AsyncIterator[
             )
 
 
+def sweep(world: World, *, takes: bool = True) -> Sweep:
+    return Sweep(world.database, world.durable, Metrics(), world.settings, takes=lambda _queue: takes)
+
+
 async def test_what_is_accepted_is_in_the_store_the_database_and_the_queue(tmp_path: Path, api_redis: str) -> None:
     async with living(tmp_path, api_redis) as world:
         job = await world.accept()
@@ -104,8 +108,21 @@ async def test_a_job_is_accepted_while_the_broker_is_away_and_sent_later(tmp_pat
             sent.append(found.id)
 
         world.durable.send = send  # type: ignore[method-assign]
-        await Sweep(world.database, world.durable, Metrics(), world.settings).sweep()
+        await sweep(world).sweep()
     assert sent == [job.id]
+
+
+async def test_nothing_is_sent_again_while_no_worker_takes_it(tmp_path: Path, api_redis: str) -> None:
+    async with living(tmp_path, api_redis, lease_seconds=0.01, sweep_seconds=0.01) as world:
+        await world.accept()
+        with redis.Redis.from_url(api_redis) as client:
+            lengths = []
+            for takes in (False, False, True):
+                await asyncio.sleep(0.05)
+                await sweep(world, takes=takes).sweep()
+                lengths.append(client.llen(f"{PREFIX}nobody"))
+    assert lengths[1] == lengths[0]
+    assert lengths[2] == lengths[0] + 1
 
 
 async def test_the_same_key_and_body_make_one_job(tmp_path: Path, api_redis: str) -> None:
@@ -232,13 +249,12 @@ async def test_cancelling_ends_a_waiting_job_and_asks_a_running_one(tmp_path: Pa
 async def test_the_sweep_takes_jobs_from_silent_workers(tmp_path: Path, api_redis: str) -> None:
     async with living(tmp_path, api_redis, max_attempts=2, lease_seconds=0.01) as world:
         job = await world.accept()
-        sweep = Sweep(world.database, world.durable, Metrics(), world.settings)
         states = []
         for _ in range(2):
             with world.database.session() as session:
                 assert leases.claim(session, job.id, worker="w", lease_seconds=0.01) is not None
             await asyncio.sleep(0.05)
-            await sweep.sweep()
+            await sweep(world).sweep()
             states.append(world.durable.get(job.id, ANYONE))
     assert [found.state for found in states] == [JobState.QUEUED, JobState.FAILED]
     assert states[1].error is not None

@@ -185,12 +185,27 @@ async def test_eight_processes_tell_every_event_once(database: Database, receive
     assert sum(counts) == 4
 
 
+def test_messages_that_are_tried_again_do_not_delay_new_ones(database: Database) -> None:
+    run(database, "https://silent.example")
+    with database.session() as session:
+        messages.write_messages(session)
+        messages.take_due(session, hold_seconds=-60)  # nobody answered, and the time has come again
+    new = run(database, "https://example.com")
+    with database.session() as session:
+        messages.write_messages(session)
+        taken = messages.take_due(session, hold_seconds=60, limit=4)
+    assert {message.delivery.job for message in taken} == {new.id}
+
+
 @pytest.mark.parametrize(
     "url",
     [
         "http://127.0.0.1/x",
         "http://[::1]/x",
         "http://[::ffff:10.0.0.1]/x",
+        "http://[64:ff9b::10.0.0.1]/x",
+        "http://[64:ff9b:1::10.0.0.1]/x",
+        "http://[2002:a00:1::1]/x",
         "http://10.1.2.3/x",
         "http://172.16.0.1/x",
         "http://192.168.1.1/x",
@@ -204,6 +219,8 @@ async def test_eight_processes_tell_every_event_once(database: Database, receive
         "http://user:secret@8.8.8.8/x",
         "http:///x",
         "http://no.such.host.invalid/x",
+        "http://two..dots/x",
+        f"http://{64 * 'x'}.example/x",
         "http://8.8.8.8:notaport/x",
     ],
 )
@@ -214,6 +231,7 @@ async def test_webhooks_do_not_reach_into_the_network_of_the_service(url: str) -
 
 async def test_public_addresses_are_taken_and_private_ones_when_allowed() -> None:
     assert await webhook_address.check("https://8.8.8.8/x", private=False) == "8.8.8.8"
+    assert await webhook_address.check("https://[64:ff9b::8.8.8.8]/x", private=False) == "64:ff9b::808:808"
     assert await webhook_address.check("http://127.0.0.1:9/x", private=True) == "127.0.0.1"
 
 

@@ -80,6 +80,7 @@ def test_an_answer_mixes_json_and_binary() -> None:
         {"name": "x", "shape": [1], "datatype": "UINT8", "parameters": {"binary_data_size": True}},
         {"name": "x", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": 4}},
         {"name": "x", "shape": [10**9, 10**9, 10**9], "datatype": "UINT8", "parameters": {"binary_data_size": 4}},
+        {"name": "x", "shape": [10**4000, 10**4000], "datatype": "UINT8", "data": [1]},
     ],
 )
 def test_tensors_that_are_not_whole_are_refused(given_input: dict[str, object]) -> None:
@@ -89,7 +90,7 @@ def test_tensors_that_are_not_whole_are_refused(given_input: dict[str, object]) 
         tensors.read(sent, length)
 
 
-@pytest.mark.parametrize("length", ["-1", "x", "", "999", "1_0", "²"])
+@pytest.mark.parametrize("length", ["-1", "x", "", "999", "1_0", "²", "9" * 5000])
 def test_a_length_that_is_none_is_refused(length: str) -> None:
     with pytest.raises(InvalidRequest):
         tensors.read(b'{"inputs": []}', length)

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import struct
+import time
 import zlib
 from typing import Any
 
@@ -92,6 +93,25 @@ def test_classify_refuses(
     client: TestClient, caplog: pytest.LogCaptureFixture, request_: dict[str, Any], status: int, code: str
 ) -> None:
     expect(client.post("/v1/classify", **request_), status, code, caplog)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/v1/classify", {"images": [{}] * 100_000}),
+        ("/v1/generate", {"seeds": [True] * 90_000}),
+        ("/v1/generate", {str(number): 1 for number in range(40_000)}),
+        ("/v1/training-jobs", {"webhook": {"url": "http://x", "events": [1] * 100_000}}),
+    ],
+)
+def test_very_many_faults_are_refused_soon_and_in_few_words(
+    client: TestClient, caplog: pytest.LogCaptureFixture, path: str, asked: dict[str, Any]
+) -> None:
+    began = time.perf_counter()
+    answer = client.post(path, json=asked)
+    assert time.perf_counter() - began < 3
+    expect(answer, 422, "invalid_request", caplog)
+    assert len(answer.content) < 50_000
 
 
 GENERATE = [

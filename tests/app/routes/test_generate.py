@@ -88,3 +88,10 @@ def test_a_class_may_be_drawn(client: TestClient) -> None:
     image = client.post("/v1/generate", json=body).json()["images"][0]
     assert "label=dim" in image["url"]
     assert client.get(image["url"]).status_code == 200
+
+
+def test_json_that_is_not_sent_as_json_is_told_so(client: TestClient) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl says of -d by itself
+    answer = client.post("/v1/generate", content='{"seeds": ["ada"]}', headers=form)
+    assert answer.status_code == 422
+    assert "is not sent as `Content-Type: application/json`" in answer.json()["detail"]

@@ -97,6 +97,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], Path], str]] = {
     "empty": (lambda path: written(path, b""), "damaged"),
     "tar parent": (lambda path: tarred(path, (tarfile.TarInfo("../x.png"), PICTURE)), "no name for a file"),
     "tar absolute": (lambda path: tarred(path, (tarfile.TarInfo("/x.png"), PICTURE)), "absolute"),
+    "tar latin-1": (lambda path: tarred(path, (tarfile.TarInfo("caf\udce9/1.png"), PICTURE)), "not written in UTF-8"),
     "tar symlink": (lambda path: tarred(path, (linked(tarfile.SYMTYPE), b"")), "a link or a device"),
     "tar hard link": (lambda path: tarred(path, (linked(tarfile.LNKTYPE), b"")), "a link or a device"),
     "tar device": (lambda path: tarred(path, (linked(tarfile.CHRTYPE), b"")), "a link or a device"),
