@@ -174,11 +174,9 @@ async def _validation(_request: Request, error: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals: no such route, wrong method, a body that cannot be read."""
+    """Starlette's own refusals: wrong method, a body that cannot be read. `app.pages` tells of routes that are not."""
     assert isinstance(error, HTTPException)
     match error.status_code:
-        case 404:
-            return response(errors.NotFound())
         case 405:
             return response(errors.MethodNotAllowed(method=request.method), error.headers)
         case _:

@@ -100,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.include_router(router)
     app.mount("/web", pages.files())
     errors.install(app)
+    app.add_exception_handler(404, pages.missing)
     openapi.install(app)
     # The last one added comes first.
     app.add_middleware(HotAddresses, prefixes=OPEN_PREFIXES)

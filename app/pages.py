@@ -8,9 +8,12 @@ from string import Template
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
+from starlette.requests import Request
 from starlette.staticfiles import StaticFiles
 
+from app import errors
+from app.contract.errors import NotFound
 from app.http import conditional
 
 WEB = Path(__file__).parent / "web"
@@ -57,14 +60,16 @@ PAGES = {
 }
 """The pages by their paths, in the order of the header. What a page shows is in its query, which it reads itself."""
 
+MISSING = Page("missing", "", "Nothing is here · Likeness", "No page has this address.")
+
 _FRESH = {"Cache-Control": "no-cache"}  # asked for each time and answered with 304: a page never mixes two versions
 
 router = APIRouter(include_in_schema=False)
 
 
 def html(path: str) -> str:
-    """The whole page at `path`."""
-    page = PAGES[path]
+    """The whole page at `path`; at any that no page has, the one that says so."""
+    page = PAGES.get(path, MISSING)
     styles = ("shell/styles.css", *page.styles, f"{page.folder}/page.css")
     current = ' aria-current="page"'
     links = [f'<a href="{other}"{current if other == path else ""}>{PAGES[other].name}</a>' for other in PAGES]
@@ -101,6 +106,20 @@ def _answer(path: str) -> Callable[..., Response]:
 
 for _path in PAGES:
     router.add_api_route(_path, _answer(_path), methods=["GET"])
+
+
+@router.get("/favicon.ico")
+def favicon() -> Response:
+    """For browsers that show something else than a page, and look for its icon where icons once were."""
+    return RedirectResponse("/web/icon.svg", status_code=301)
+
+
+async def missing(request: Request, _error: Exception) -> Response:
+    """What is said where no route is: a page to a browser that wants one, a problem to everybody else."""
+    path = request.url.path
+    if "text/html" not in request.headers.get("accept", "") or path.startswith(("/v1/", "/v2/", "/web/")):
+        return errors.response(NotFound())
+    return Response(html(path), status_code=404, media_type="text/html", headers=_FRESH)
 
 
 class _Files(StaticFiles):

@@ -20,10 +20,10 @@ PRESETS: Mapping[str, Config] = {**classifier_presets.PRESETS, **gan_presets.PRE
 
 DESCRIPTIONS: Mapping[str, str] = {
     "clothing-cnn": "Ten kinds of clothing in grey pictures of 28 pixels (Fashion-MNIST), the bundled classifier.",
-    "clothing-small": "The same with a sixth of the work.",
-    "clothing-plain": "The same with the textbook network: convolutions, pooling and fully connected layers.",
+    "clothing-small": "The bundled classifier's clothing with a sixth of the work.",
+    "clothing-plain": "Clothing by the textbook network: convolutions, pooling and fully connected layers.",
     "cifar10": "Ten kinds of things in colour pictures of 32 pixels (CIFAR-10), a benchmark.",
-    "cifar10-pretrained": "The same by a network that begins with what it learnt of ImageNet.",
+    "cifar10-pretrained": "CIFAR-10 by a network that begins with what it learnt of ImageNet.",
     "pictures-tiny": "A few hundred grey pictures of your own at 28 pixels, learnt within a minute.",
     "pictures-tiny-colour": "A few hundred colour pictures of your own at 32 pixels, learnt within a minute.",
     "pictures-small": "Your own colour pictures at 64 pixels, a small network.",
@@ -31,9 +31,9 @@ DESCRIPTIONS: Mapping[str, str] = {
     "pictures-large": "Your own colour pictures at 64 pixels, a large network.",
     "pictures-pretrained": "Your own colour pictures at 128 pixels, by a network that has seen ImageNet: best of few.",
     "faces-64": "Human faces at 64 pixels, the bundled generator.",
-    "faces-128": "The same at 128 pixels: what a generator of faces at 64 draws, enlarged by what photographs teach.",
+    "faces-128": "Human faces at 128 pixels: what a generator at 64 draws, enlarged by what photographs teach.",
     "clothing-gan": "Clothing of a chosen kind, grey, 28 pixels (Fashion-MNIST), the bundled conditional generator.",
-    "clothing-gan-tiny": "The same with a small network, to see it learn within minutes.",
+    "clothing-gan-tiny": "Clothing by a small generator, to see it learn within minutes.",
     "pictures-gan": "Your own colour pictures at 64 pixels, a generator without classes.",
 }
 

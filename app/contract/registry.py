@@ -8,8 +8,10 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -42,7 +44,7 @@ class Version(BaseModel):
     model: str
     digest: str = Field(description="SHA-256 of the checkpoint file, in hex.")
     kind: Kind
-    header: dict[str, Any] = Field(description="What the checkpoint says of itself.")
+    header: dict[str, Any] = Field(description="What the checkpoint says of itself, with figures measured since.")
     card: str = Field(description="The model card, in Markdown.")
     source: str = Field(description="bundled, imported, or the job that trained it.")
     size_bytes: int
@@ -151,8 +153,11 @@ def publish(
     source: str,
     card: str = "",
     owner: str | None = None,
+    metrics: Mapping[str, Any] = MappingProxyType({}),
 ) -> Version:
     """Add a version. Publishing the same file twice changes nothing and returns the version that is there.
+
+    `metrics` are told of it beside those in the file, such as figures that were measured after it was written.
 
     Raises:
         BadCheckpoint: the file is no checkpoint, or the name is not one.
@@ -181,7 +186,7 @@ def publish(
         version = VersionRow(
             model=name,
             digest=digest,
-            header=header,
+            header={**header, "metrics": {**header["metrics"], **metrics}} if metrics else header,
             card=card,
             source=source,
             size_bytes=len(data),

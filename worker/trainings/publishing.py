@@ -98,6 +98,7 @@ class Publishing:
                 source=work.job.id,
                 card=card(request, work.job.id, facts, (folder / CHECKPOINT).read_bytes()),
                 owner=work.job.owner,
+                metrics={"test": found["test"]} if found["test"] else {},
             )
         wakes.job(self._redis, work.job.id)
         wakes.registry(self._redis, request.model)

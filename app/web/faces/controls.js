@@ -35,10 +35,12 @@ export class Controls {
   async show(view) {
     this.#view = view;
     this.#entries ??= await generators();
-    const known = await this.#known(this.name(view));
     if (view !== this.#view) return; // somebody was faster
+    // Before anything is asked of the model, which may be gone: so that another can be chosen.
     choices(byId("model"), this.#names(view), this.name(view));
     byId("model-choice").hidden = byId("model").options.length < 2;
+    const known = await this.#known(this.name(view));
+    if (view !== this.#view) return;
     choices(byId("label"), [["", "any"], ...known.labels.map((label) => [label, label])], view.label);
     byId("label-choice").hidden = !known.labels.length;
     choices(byId("size"), sizes(view).map((size) => [size, `${size} pixels`]), view.size);

@@ -22,7 +22,11 @@ export async function showJob(id) {
   byId("main").replaceChildren(
     h(
       "header", { class: "page-head" }, h("p", { class: "small" }, h("a", { href: "/jobs" }, "Jobs"), ` › ${id}`),
-      h("div", { class: "row apart" }, h("h1", {}, job.kind), cancel), h("p", { class: "soft" }, "accepted ", ago(job.created_at)),
+      h("div", { class: "row apart" }, h("h1", {}, job.kind), cancel),
+      h(
+        "p", { class: "soft" }, "accepted ", ago(job.created_at),
+        job.kind === "training" ? [", ", h("a", { href: `/train?job=${id}` }, "its figures and samples")] : "",
+      ),
     ),
     h("section", { class: "card", "aria-label": "Where it stands" }, h("div", { class: "row apart" }, state, told), progress, error),
     made, h("section", { class: "card", "aria-labelledby": "history-title" }, h("h2", { id: "history-title" }, "What happened"), history),

@@ -8,7 +8,8 @@ import { exact, words } from "../plot/figures.js";
 import { ask, askJson } from "../shell/service.js";
 import { complain, notice, quiet } from "../shell/shell.js";
 
-const BESIDE = /^(floor|memorisation|network)|pictures$/; // figures that explain others
+// Which figures come last: those that explain others, and before them those of the pictures by which a run was steered.
+const LATE = [/^validation/, /^(floor|memorisation|network)|pictures$/];
 
 /** A card for `version` of `model`; `changed({ gone })` is called after a change. */
 export function buildVersion(model, version, changed) {
@@ -16,7 +17,7 @@ export function buildVersion(model, version, changed) {
   const address = `/v1/models/${encodeURIComponent(model.id)}`;
   const files = `${address}/versions/${id}/export?format=`;
   const older = model.version && new Date(made) < new Date(model.versions.find((one) => one.version === model.version).created_at);
-  const figures = flat(version.metrics).sort(([a], [b]) => BESIDE.test(a) - BESIDE.test(b));
+  const figures = flat(version.metrics).sort(([a], [b]) => late(a) - late(b));
   const error = h("p", { class: "error", role: "alert" });
   return h(
     "article", { class: "card version", "data-version": id },
@@ -81,6 +82,10 @@ export function buildVersion(model, version, changed) {
     }
     return null;
   }
+}
+
+function late(name) {
+  return LATE.findLastIndex((names) => names.test(name));
 }
 
 function origin(source) {

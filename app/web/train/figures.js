@@ -14,7 +14,7 @@ const PLOTS = [
 ];
 const NO_LINE = /_count$/; // how many pictures a figure was measured on is no curve
 
-/** Returns `{ element, add(data) }`; data is that of a `metrics` event. */
+/** Returns `{ element, add(data), ended() }`; data is that of a `metrics` event. */
 export function buildFigures() {
   const lines = new Map(); // name to points
   const plots = new Map(); // title to its element
@@ -46,5 +46,9 @@ export function buildFigures() {
     return plots.get(title);
   }
 
-  return { element, add };
+  function ended() {
+    none.textContent = "It ended before there were any.";
+  }
+
+  return { element, add, ended };
 }

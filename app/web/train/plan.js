@@ -42,7 +42,8 @@ export function buildPlan(presets, { from, chosen }) {
   const price = h("p", { class: "price", role: "status" });
   const error = h("p", { class: "error", role: "alert" });
   const costs = h("button", { type: "button", class: "button", onclick: estimate }, "What would it cost?");
-  const go = h("button", { class: "button primary" }, "Start training");
+  const go = h("button", { class: "button primary", "aria-describedby": "plan-waits" }, "Start training");
+  const waits = h("span", { id: "plan-waits", class: "soft small" });
   const element = h(
     "form", { class: "card step", novalidate: true, "aria-labelledby": "plan-title", onsubmit: begin },
     h("h2", { id: "plan-title" }, "How to train"), cards.element,
@@ -50,7 +51,7 @@ export function buildPlan(presets, { from, chosen }) {
       "div", { class: "plan-fields" },
       name.element, budget.element, start.element, buildField({ label: "Goes into production", input: promote }).element,
     ),
-    place, webhook.element, error, h("div", { class: "row apart" }, price, h("div", { class: "row" }, costs, go)),
+    place, webhook.element, error, h("div", { class: "row apart" }, price, h("div", { class: "row" }, waits, costs, go)),
   );
   addEventListener("pageshow", ready); // whoever comes back finds the page as it was left: with the button off
   ready();
@@ -70,6 +71,7 @@ export function buildPlan(presets, { from, chosen }) {
 
   function ready() {
     go.disabled = costs.disabled = !dataset || !preset;
+    waits.textContent = dataset ? "" : "Pictures come first.";
   }
 
   function asked() {

@@ -112,6 +112,7 @@ export async function showRun(id) {
     ].filter(Boolean).join(" · ");
     error.textContent = job.error?.detail ?? "";
     steer.show(job);
+    if (ENDED.includes(job.status)) figures.ended();
   }
 
   function remember({ at, status, why, line }) {

@@ -147,6 +147,13 @@ def test_what_the_generator_does_not_know_is_told_and_shows_no_face(browser: Bro
         expect(page.get_by_text("edits names 'wings'")).to_be_hidden()
 
 
+def test_in_the_place_of_a_model_that_is_gone_another_can_be_chosen(browser: Browser, service: Service) -> None:
+    with chromium.watched(browser, service.base_url, refusals=True) as page:
+        page.goto("/?model=gone&seed=ada")
+        page.get_by_label("Model").select_option("faces")
+        drawn(page, "ada")
+
+
 def test_two_faces_are_picked_and_one_walks_to_the_other(page: Page) -> None:
     page.goto("/")
     page.locator(TILES).nth(2).click()

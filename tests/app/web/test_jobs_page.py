@@ -87,6 +87,7 @@ def test_a_picture_that_cannot_be_had_is_told(browser: Browser, service: Service
 def test_the_page_of_a_job_tells_when_it_begins_and_who_does_it(page: Page, client: httpx.Client, dataset: str) -> None:
     first, second = train(client, dataset), train(client, dataset)
     page.goto(f"/jobs?job={second}")
+    expect(page.get_by_role("link", name="its figures and samples")).to_have_attribute("href", f"/train?job={second}")
     state = page.get_by_label("Where it stands").get_by_role("status")
     expect(state).to_have_text("queued")
     client.post(f"/v1/jobs/{first}/cancel").raise_for_status()

@@ -47,3 +47,26 @@ def test_files_of_the_pages_are_served_and_asked_for_anew(client: TestClient, na
 
 def test_nothing_beside_the_pages_is_served(client: TestClient) -> None:
     assert client.get("/web/../main.py").status_code == 404
+
+
+BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
+
+
+def test_an_address_that_no_page_has_is_a_page_to_a_browser(client: TestClient) -> None:
+    answer = client.get("/trian", headers={"Accept": BROWSER})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "No page has this address." in answer.text
+    assert 'aria-current="page"' not in answer.text
+    files = re.findall(r'"/web/([^"]+)"', answer.text)
+    assert [file for file in files if not (WEB / file).is_file()] == []
+
+
+@pytest.mark.parametrize(("path", "accept"), [("/trian", "*/*"), ("/v1/faecs/ada.png", BROWSER)])
+def test_it_is_a_problem_to_everybody_else(client: TestClient, path: str, accept: str) -> None:
+    answer = client.get(path, headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_the_icon_is_where_browsers_look_for_it(client: TestClient) -> None:
+    assert client.get("/favicon.ico").headers["content-type"].startswith("image/svg+xml")

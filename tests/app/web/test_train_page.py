@@ -86,6 +86,9 @@ def test_a_zip_becomes_a_model_that_tells_a_new_picture(page: Page, keep: chromi
     page.evaluate("scrollTo(0, 0)")
     keep(page, "training-light-1360")
 
+    page.goto("/models?model=my-shapes")
+    expect(page.locator(".version dt").first).to_have_text("test accuracy")
+
 
 def test_a_page_that_is_opened_before_a_train_worker_is_there_waits_for_it(page: Page) -> None:
     answers = iter([{"object": "list", "data": [], "has_more": False, "last_id": None}])
@@ -126,6 +129,7 @@ def test_a_file_that_holds_no_pictures_is_told_so(page: Page) -> None:
     page.locator("input[type=file]").set_input_files([file])
     expect(page.locator(".step .error").first).to_contain_text(re.compile("zip|tar|picture"))
     expect(page.get_by_role("button", name="Start training")).to_be_disabled()
+    expect(page.get_by_role("button", name="Start training")).to_have_accessible_description("Pictures come first.")
     expect(page).to_have_url(re.compile("dataset=ds_"))
     page.reload()
     expect(page.locator(".step .error").first).to_contain_text(re.compile("zip|tar|picture"))
@@ -198,6 +202,15 @@ def test_a_run_can_be_paused_gone_on_with_and_cancelled(page: Page, client: http
     page.get_by_role("button", name="Cancel").click()
     expect(state(page)).to_have_text("cancelled")
     expect(page.get_by_role("link", name="Train again")).to_be_visible()
+
+
+def test_a_run_that_ended_before_it_began_promises_no_figures(page: Page, client: httpx.Client, dataset: str) -> None:
+    before, waiting = train(client, dataset, budget={"images": 1_000_000}), train(client, dataset)
+    for job in (waiting, before):
+        client.post(f"/v1/training-jobs/{job}/cancel").raise_for_status()
+    page.goto(f"/train?job={waiting}")
+    expect(state(page)).to_have_text("cancelled")
+    expect(page.get_by_text("It ended before there were any.")).to_be_visible()
 
 
 def test_a_generator_shows_its_samples_and_draws_before_it_has_ended(

@@ -114,3 +114,5 @@ def test_only_a_better_version_takes_the_place_of_the_one_in_production(bench: B
             found = production(bench)
             assert found is not None
             assert found.ref == better["model"]
+            assert found.header["metrics"]["test"]["accuracy"] == 1
+            assert "accuracy" in found.header["metrics"]["validation"]
