@@ -37,6 +37,7 @@ TABLE = {
     "GET /models": PUBLIC,
     "GET /jobs": PUBLIC,
     "GET /keys": PUBLIC,
+    "GET /favicon.ico": PUBLIC,
     "GET /healthz": PUBLIC,
     "GET /readyz": PUBLIC,
     "GET /embed.js": PUBLIC,
