@@ -168,8 +168,8 @@ def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
 
 
 def _freeze(network: Classifier, stages: int) -> None:
-    """Keep the layers up to the end of that many stages as they are. Without gradients they need no way back, and the
-    first stages, which work at the largest maps, are most of it.
+    """Keep the layers up to the end of that many stages as they are. Without gradients they need no way back, of which
+    the first stages, at the largest maps, are a large part.
 
     Raises `ValueError` for a network that begins with random weights.
     """
