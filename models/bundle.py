@@ -12,6 +12,7 @@ of another checkpoint with the same styles, such as the one that this one has gr
 """
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -122,7 +123,7 @@ def table(figures: Mapping[str, Any]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command. 0: written; 2: wrong usage."""
+    """The command. 0: written; 1: the graph computes something else; 2: wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m models.bundle", description="Measure, halve, export and describe.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--name", required=True, help="of the model, as requests will name it")
@@ -152,15 +153,26 @@ def main(arguments: list[str] | None = None) -> int:
             wide=options.wide,
             cache=options.cache,
         )
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    except export.ExportDiffers as error:
+        print(error, file=sys.stderr)
+        return 1
     print(table(figures))
     return 0
 
 
 def _factor(text: str) -> float:
-    return 0.0 if text == "auto" else float(text)
+    if text == "auto":
+        return 0.0
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0 < factor < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a factor above 0")
+    return factor
 
 
 def _best(trained: checkpoint.Checkpoint, folder: Path, *, cache: Path | None) -> float:

@@ -184,8 +184,11 @@ def _split(files: Sequence[_File], *, path: Path) -> dict[Split, dict[str, _File
         return parts
     table = _table(path)
     if path.is_file() and table.exists():
-        with open(table, newline="", encoding="utf-8") as rows:
-            sides = {row["name"]: row["split"] for row in csv.DictReader(rows)}
+        with open(table, newline="", encoding="utf-8") as text:
+            rows = csv.DictReader(text)
+            if not {"name", "split"}.issubset(rows.fieldnames or []):
+                raise ValueError(f"{table.name} beside {path.name} has no columns name and split.")
+            sides = {row["name"]: row["split"] for row in rows}
         for split in parts:
             parts[split] = {file.name: file for file in files if sides.get(file.name) == split}
     else:

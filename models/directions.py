@@ -21,6 +21,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -97,18 +98,18 @@ def find(
     """Directions by name: `count` principal ones, the measured ones, and one for each column of the pictures' table.
 
     `columns` maps names to columns of the CSV beside the pictures at `table`. Prints how well each agrees on pictures
-    that were not used to find it. Raises `ValueError` for a generator of classes, whose styles have no one centre.
+    that were not used to find it. Raises `ValueError` for a generator of classes, whose styles have no one centre, and
+    for a table that lacks a column.
     """
     if generator.config.classes:
         raise ValueError("Directions are found for generators without classes.")
+    cells = _cells(table, columns) if table is not None else {}
     z = torch.randn(2 * PICTURES, generator.config.latent_size, generator=torch.Generator().manual_seed(0))
     styles = generator.mapping(z)
     drawn = to_levels(torch.cat([generator.synthesis(part) for part in styles.split(64)]))
-    scores = {name: measure(drawn) for name, measure in MEASURED.items()}
-    if generator.config.channels == 1:
-        del scores["warmth"]  # a balance of colours
-    if table is not None and columns:
-        scores |= _like(drawn, table, columns, size=generator.config.size, cache=cache)
+    scores = {name: MEASURED[name](drawn) for name in _measured(generator)}
+    if table is not None and cells:
+        scores |= _like(drawn, table, cells, size=generator.config.size, cache=cache)
     found = {f"principal-{index + 1}": direction for index, direction in enumerate(principal(generator, count))}
     for name, score in scores.items():
         found[name] = towards(styles[:PICTURES], score[:PICTURES])
@@ -126,10 +127,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--principal", type=int, default=0, metavar="COUNT")
     parser.add_argument("--data", type=Path, help="pictures with a CSV of the same stem beside them")
     parser.add_argument("--cache", type=Path, help="a folder that keeps the decoded pictures")
-    parser.add_argument("--column", action="append", default=[], metavar="NAME=COLUMN")
+    parser.add_argument("--column", action="append", default=[], type=_column, metavar="NAME=COLUMN")
     parser.add_argument(
         "--keep",
         nargs="+",
+        type=_kept,
         metavar="NAME",
         help="write these alone; NAME=NEW*2 renames one and makes a strength of 1 go twice as far",
     )
@@ -141,36 +143,60 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     if loaded.header.kind != "generator":
         parser.error(f"{options.checkpoint.name} is a {loaded.header.kind}, which has no styles.")
-    columns = dict(text.split("=", 1) for text in options.column)
+    columns = dict(options.column)
     generator = checkpoint.build(loaded)
     assert isinstance(generator, Generator)
-    found = find(generator, table=options.data, columns=columns, count=options.principal, cache=options.cache)
+    known = [f"principal-{index + 1}" for index in range(options.principal)] + [*_measured(generator), *columns]
+    for kept in options.keep or []:
+        if kept.name not in known:
+            parser.error(f"argument --keep: there is no {kept.name!r} among {', '.join(known)}")
+    try:
+        found = find(generator, table=options.data, columns=columns, count=options.principal, cache=options.cache)
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
     if options.keep:
-        found = dict(_kept(text, found) for text in options.keep)
-    kept = {name: value for name, value in loaded.weights.items() if not name.startswith(checkpoint.DIRECTION)}
+        found = {kept.new: found[kept.name] * kept.factor for kept in options.keep}
+    others = {name: value for name, value in loaded.weights.items() if not name.startswith(checkpoint.DIRECTION)}
     header = asdict(loaded.header)
     header["extras"] |= {"directions": sorted(found)}
     network = header.pop("network")
     for fixed in ("kind", "format"):
         header.pop(fixed)
     named = {checkpoint.DIRECTION + name: value for name, value in found.items()}
-    digest = checkpoint.save(options.out, kind="generator", network=network, weights=kept | named, header=header)
+    digest = checkpoint.save(options.out, kind="generator", network=network, weights=others | named, header=header)
     print(f"Wrote {len(found)} directions into {options.out.name} ({digest[:12]}).")
 
 
+def _measured(generator: Generator) -> list[str]:
+    """The scores that pixels of its pictures have; warmth is a balance of colours."""
+    return [name for name in MEASURED if name != "warmth" or generator.config.channels > 1]
+
+
+def _cells(table: Path, columns: Mapping[str, str]) -> dict[str, dict[str, float | None]]:
+    """By name, the numbers that each picture has in its column."""
+    path = table.with_suffix(".csv")
+    with open(path, newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        given = reader.fieldnames or []
+        if lacking := sorted({"name", *columns.values()}.difference(given)):
+            raise ValueError(f"{path.name} has no column {', '.join(lacking)}; it has {', '.join(given)}.")
+        rows = list(reader)
+    return {name: {row["name"]: _number(row[column] or "") for row in rows} for name, column in columns.items()}
+
+
 def _like(
-    drawn: Tensor, table: Path, columns: Mapping[str, str], *, size: int, cache: Path | None
+    drawn: Tensor, table: Path, cells: Mapping[str, Mapping[str, float | None]], *, size: int, cache: Path | None
 ) -> dict[str, Tensor]:
     """How like training pictures with a high value in a column the drawn ones are, by ridge regression on features."""
-    with open(table.with_suffix(".csv"), newline="", encoding="utf-8") as file:
-        rows = {row["name"]: row for row in csv.DictReader(file)}
     pictures = data.load(table, split="train", size=size, channels=3, cache=cache)
     trunk = load_trunk()
     of_drawn = distances.embed(drawn, trunk).double()
     scores = {}
-    for name, column in columns.items():
-        values = [_number(rows[picture][column]) for picture in pictures.names]
+    for name, of_picture in cells.items():
+        values = [of_picture.get(picture) for picture in pictures.names]
         known = torch.tensor([index for index, value in enumerate(values) if value is not None])
+        if not len(known):
+            raise ValueError(f"No training picture has a number for {name}.")
         # Every k-th, so that no source of the table is left out.
         chosen = known[:: max(1, len(known) // PICTURES)]
         wanted = torch.tensor([values[index] for index in chosen.tolist()], dtype=torch.float64)
@@ -180,11 +206,27 @@ def _like(
     return scores
 
 
-def _kept(text: str, found: Mapping[str, Tensor]) -> tuple[str, Tensor]:
-    """Name and direction that `NAME`, `NAME=NEW`, `NAME*FACTOR` or `NAME=NEW*FACTOR` asks for."""
+class _Kept(NamedTuple):
+    name: str
+    new: str
+    factor: float
+
+
+def _kept(text: str) -> _Kept:
+    """What `NAME`, `NAME=NEW`, `NAME*FACTOR` or `NAME=NEW*FACTOR` asks for."""
     rest, _, factor = text.partition("*")
     name, _, new = rest.partition("=")
-    return new or name, found[name] * float(factor or 1)
+    try:
+        return _Kept(name, new or name, float(factor or 1))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{factor!r} of {text!r} is not a number") from None
+
+
+def _column(text: str) -> tuple[str, str]:
+    name, equals, column = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=COLUMN")
+    return name, column
 
 
 def _number(text: str) -> float | None:

@@ -18,6 +18,7 @@ logits but for their last digit.
 import argparse
 import json
 import os
+import sys
 import warnings
 from dataclasses import asdict
 from pathlib import Path
@@ -203,16 +204,24 @@ def _forget_origin(proto: onnx.ModelProto) -> None:
         entry.doc_string = ""
 
 
-def main() -> None:
-    """The command."""
+def main(arguments: list[str] | None = None) -> int:
+    """The command. 0: written; 1: the graph computes something else; 2: wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m models.export", description="Write a checkpoint as an ONNX graph.")
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--out", type=Path, help="the checkpoint's name with .onnx by default")
-    arguments = parser.parse_args()
-    out = arguments.out or arguments.checkpoint.with_suffix(".onnx")
-    apart = export(arguments.checkpoint, out)
+    options = parser.parse_args(arguments)
+    out = options.out or options.checkpoint.with_suffix(".onnx")
+    try:
+        apart = export(options.checkpoint, out)
+    except (checkpoint.NotACheckpoint, OSError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except ExportDiffers as error:
+        print(error, file=sys.stderr)
+        return 1
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, at most {apart:.3g} from torch at batches {CHECKED_BATCHES}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -19,7 +19,7 @@ enlarger may stand (`models.enlarger`), which no style reaches.
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import torch
@@ -37,15 +37,30 @@ GAIN = math.sqrt(2 / (1 + LEAK**2))
 class GeneratorConfig:
     """What a generator is, kept in its checkpoint. Its stages draw `base * 2 ** (len(widths) - 1)` pixels a side."""
 
-    widths: tuple[int, ...]  # channels of each stage, coarse to fine
-    base: int = 4  # side of the first stage in pixels
-    channels: Literal[1, 3] = 3  # colours of a picture
-    latent_size: int = 128
-    style_size: int = 256
-    classes: int = 0  # 0: unconditional
-    grown: int = 0  # stages at the end that start from zero colours
-    enlarger_width: int = 0  # channels of the enlarger, which doubles the side; 0 for none
-    enlarger_blocks: int = 4  # of the enlarger, if there is one
+    widths: tuple[int, ...] = field(
+        metadata={"description": "channels of each stage, coarse to fine", "minimum": 1, "maximum": 4096}
+    )
+    base: int = field(
+        default=4, metadata={"description": "side of the first stage, pixels", "minimum": 1, "maximum": 64}
+    )
+    channels: Literal[1, 3] = field(default=3, metadata={"description": "colours of a picture"})
+    latent_size: int = field(default=128, metadata={"description": "numbers of noise", "minimum": 1, "maximum": 4096})
+    style_size: int = field(default=256, metadata={"description": "numbers of a style", "minimum": 1, "maximum": 4096})
+    classes: int = field(default=0, metadata={"description": "known from the data; 0 for none", "minimum": 0})
+    grown: int = field(
+        default=0, metadata={"description": "stages at the end that start from zero colours", "minimum": 0}
+    )
+    enlarger_width: int = field(
+        default=0,
+        metadata={
+            "description": "channels of the enlarger, which doubles the side; 0 for none",
+            "minimum": 0,
+            "maximum": 4096,
+        },
+    )
+    enlarger_blocks: int = field(
+        default=4, metadata={"description": "of the enlarger, if there is one", "minimum": 1, "maximum": 64}
+    )
 
     @property
     def staged_size(self) -> int:

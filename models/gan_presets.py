@@ -8,6 +8,7 @@ from typing import Any
 from models import devices
 from models.gan import GeneratorConfig
 
+MOST_STAGES = 9  # 1,024 pixels from a base of four
 COOLEST = 0.1  # of the learning rates is left at the end, so that a run that goes on with more pictures still learns
 
 
@@ -84,6 +85,8 @@ class GanConfig:
 
     def check(self) -> None:
         """Raise `ValueError` where settings that are each in range do not go together."""
+        if not 1 <= len(self.generator.widths) <= MOST_STAGES:
+            raise ValueError(f"generator.widths names 1 to {MOST_STAGES} stages, not {len(self.generator.widths)}.")
         resolutions = len(self.generator.widths) + self.enlarges
         if len(self.discriminator_widths) != resolutions:
             raise ValueError(

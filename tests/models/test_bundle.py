@@ -135,6 +135,14 @@ def test_a_classifier_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("factor", ["wide", "0", "-1", "nan", "inf"])
+def test_a_factor_that_widens_nothing_is_refused(factor: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as left:
+        bundle.main(["g", "--name", "g", "--data", str(tmp_path), "--out", str(tmp_path), f"--widen={factor}"])
+    assert left.value.code == 2
+    assert f"'{factor}' is neither auto nor a factor above 0" in capsys.readouterr().err
+
+
 def test_too_few_pictures_are_refused_before_any_is_embedded(world: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(evaluate_generator, "load_trunk", lambda name: pytest.fail("the trunk was loaded"))
     for count in (0, 10):

@@ -88,6 +88,14 @@ def test_a_csv_beside_the_zip_gives_the_split(tmp_path: Path) -> None:
     assert (after.names, after.digest == before.digest) == (("2.png", "3.png"), False)
 
 
+def test_a_csv_that_gives_no_split_is_named(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        archive.writestr("1.png", b"")
+    (tmp_path / "faces.csv").write_text("picture,part\n1.png,train\n")
+    with pytest.raises(ValueError, match=r"faces.csv beside faces.zip has no columns name and split"):
+        data.load(tmp_path / "faces.zip", split="train", size=8, channels=3)
+
+
 def test_idx_files_are_read_packed_or_not(tmp_path: Path) -> None:
     pixels, labels = make_idx(tmp_path / "digits")
     found = data.load(tmp_path / "digits", split="test", size=28, channels=1)

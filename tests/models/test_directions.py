@@ -1,5 +1,6 @@
 """Directions: the closed form finds what the network answers to, the regression finds what was put in."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -86,10 +87,39 @@ def test_a_cell_begins_with_its_number(cell: str, number: float | None):
     assert directions._number(cell) == number
 
 
-def test_a_direction_can_be_renamed_and_made_longer():
-    found = {"principal-4": torch.ones(2), "age": torch.ones(2)}
-    assert directions._kept("age", found)[0] == "age"
-    name, direction = directions._kept("principal-4=glasses*0.5", found)
-    assert name == "glasses"
-    assert direction.tolist() == [0.5, 0.5]
-    assert directions._kept("age*4", found)[1].tolist() == [4.0, 4.0]
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("age", ("age", "age", 1.0)),
+        ("principal-4=glasses*0.5", ("principal-4", "glasses", 0.5)),
+        ("age*4", ("age", "age", 4.0)),
+    ],
+)
+def test_a_direction_can_be_renamed_and_made_longer(text: str, asked: tuple[str, str, float]):
+    assert directions._kept(text) == asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--keep", "principal-2"], "no 'principal-2' among brightness"),
+        (["--keep", "brightness*much"], r"'much' of 'brightness\*much' is not a number"),
+        (["--column", "age"], "'age' is not NAME=COLUMN"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_told_before_the_work(
+    arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(directions, "find", lambda *_, **__: pytest.fail("the work has begun"))
+    path = tmp_path / "g.safetensors"
+    checkpoint.save(path, kind="generator", network=CONFIG.to_dict(), weights=tiny().state_dict(), header={})
+    with pytest.raises(SystemExit) as left:
+        directions.main([str(path), "--out", str(tmp_path / "out"), *arguments])
+    assert left.value.code == 2
+    assert re.search(told, capsys.readouterr().err)
+
+
+def test_a_table_without_the_column_is_named(tmp_path: Path):
+    (tmp_path / "people.csv").write_text("name,split\na.png,train\n")
+    with pytest.raises(ValueError, match=r"people.csv has no column age; it has name, split"):
+        directions.find(tiny(), table=tmp_path / "people.zip", columns={"age": "age"}, count=0)

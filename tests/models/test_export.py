@@ -157,3 +157,20 @@ def test_weights_that_float16_holds_exactly_take_half_the_room_and_compute_the_s
         assert export.export(path, path.with_suffix(".onnx")) <= export.LEVELS_APART
         graphs[name] = path.with_suffix(".onnx")
     assert graphs["half"].stat().st_size < 0.65 * graphs["full"].stat().st_size
+
+
+def test_the_command_says_what_is_wrong_with_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (path := tmp_path / "no.safetensors").write_bytes(b"nothing")
+    assert export.main([str(path)]) == 2
+    assert capsys.readouterr().err == "no.safetensors is not a safetensors file.\n"
+    assert export.main([str(tmp_path / "missing.safetensors")]) == 2
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_the_command_writes_no_graph_that_differs(
+    classifier: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(export, "LOGITS_APART", -1.0)
+    assert export.main([str(classifier), "--out", str(tmp_path / "g.onnx")]) == 1
+    assert "differs from the network" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -50,6 +50,8 @@ def test_the_presets_own_data_inside_the_folder_is_preferred(tmp_path: Path) -> 
 def test_settings_that_do_not_go_together_are_refused() -> None:
     for changes, told in (
         ({"discriminator_widths": [8, 8]}, "2 resolutions, the generator 5"),
+        ({"generator.widths": []}, "generator.widths names 1 to 9 stages, not 0"),
+        ({"generator.latent_size": 0}, "generator.latent_size is at least 1, not 0"),
         ({"start_size": 30}, "no stage of 30 pixels"),
         ({"grow_at": 0}, "needs a grow_at"),
         ({"batch": 15}, "even number"),
