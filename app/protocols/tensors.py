@@ -9,6 +9,7 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import pydantic
@@ -98,7 +99,7 @@ def write(response: InferResponse, tensors: Sequence[Tensor], *, binary: Sequenc
 
 
 def _from_json(given: InputTensor) -> Tensor:
-    values = list(_flat(given.data if given.data is not None else []))
+    values = _flat(given.data or [])
     count = _count(given)
     if len(values) != count:
         raise InvalidRequest(reason=f"input {given.name}: {len(values)} values do not fill its shape of {count}")
@@ -150,9 +151,8 @@ def _count(given: InputTensor) -> int:
     return math.prod(given.shape)
 
 
-def _flat(values: list[Any]) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, list):
-            yield from _flat(value)
-        else:
-            yield value
+def _flat(values: list[Any]) -> list[Any]:
+    """Nested lists as one, a level at a time: a picture's pixels are too many for a step of Python each."""
+    while any(type(value) is list for value in values):
+        values = list(chain.from_iterable(value if type(value) is list else (value,) for value in values))
+    return values
