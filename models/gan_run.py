@@ -66,6 +66,8 @@ class GanRun:
         self.judge_steps = torch.optim.Adam(self.judges, lr=config.judge_learning_rate, betas=betas)
         self.images, self.seconds = 0, 0.0
         self.slowed = 1.0  # what both learning rates are multiplied by since the run went back to a snapshot
+        self.initial: str | None = None  # digest of the file that the weights came from
+        self.new = True  # whether any part of the generator began with the weights of the seed
         self.batches = Batches(self.pictures, seed=config.seed, device=place.device)
         few = self.batches.real(self.pictures.spread(STANDARDISED), size=config.size)
         self.health = Health(few)
@@ -210,10 +212,10 @@ class GanRun:
 
     @torch.no_grad()
     def follow(self) -> None:
-        """average <- average + (1 - 2^(-batch / half-life)) (generator - average), with a shorter half-life at
-        first."""
+        """average <- average + (1 - 2^(-batch / half-life)) (generator - average), with a shorter half-life at first
+        where what the average began with is to be forgotten."""
         config = self.config
-        half_life = min(config.ema, max(config.ema_ramp * self.images, 1.0))
+        half_life = min(config.ema, max(config.ema_ramp * self.images, 1.0)) if self.new else config.ema
         share = 1 - 0.5 ** (config.batch / half_life)
         for mean, now in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(now, share)

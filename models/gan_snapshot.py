@@ -31,6 +31,7 @@ def write(run: GanRun) -> Snapshot:
             measure_average_style(run.average)
         tensors: dict[str, Tensor] = {}
         meta: dict[str, Any] = {"images": run.images, "seconds": run.seconds, "slowed": run.slowed}
+        meta |= {"initial": run.initial, "new": run.new}
         meta["networks"] = _shape(run.config)
         for name, network in _networks(run).items():
             tensors |= module_tensors(name, network)
@@ -58,6 +59,7 @@ def begin_with(run: GanRun, path: Path) -> None:
     and the judges are new. Raises `ValueError` if the weights are of another network.
     """
     weights, shape = _weights_in(path)
+    run.initial, run.new = checkpoint.digest(path), shape["generator"] != as_json(run.config.generator.to_dict())
     small = as_json(run.config.generator.without_enlarger().to_dict())
     if run.config.enlarges and shape["generator"] == small:
         weights, shape = dict.fromkeys(("generator", "average"), weights["average"]), _shape(run.config)
@@ -80,6 +82,7 @@ def restore(run: GanRun) -> None:
     if meta["networks"] != _shape(run.config):
         raise ValueError(f"The run in {run.out.name} has other networks; use another folder.")
     run.images, run.seconds, run.slowed = meta["images"], meta["seconds"], meta.get("slowed", 1.0)
+    run.initial, run.new = meta.get("initial"), meta.get("new", True)
     for name, network in _networks(run).items():
         # A run may go on with an energy distance that it began without.
         if name != "energy" or "energy.fake" in tensors:
@@ -133,7 +136,7 @@ def _header(run: GanRun) -> dict[str, Any]:
     return {
         "input": {"size": config.size, "channels": config.channels},
         "labels": run.pictures.classes if config.generator.classes else (),
-        "training": asdict(config) | {"images_seen": run.images, "pictures": len(run.pictures)},
+        "training": asdict(config) | {"images_seen": run.images, "pictures": len(run.pictures), "initial": run.initial},
         "provenance": {
             "data": config.data,
             "digest": run.pictures.digest,

@@ -270,9 +270,27 @@ def test_a_run_may_begin_with_the_weights_of_a_served_checkpoint(tmp_path: Path)
     list(train_gan.train(short, pictures(), out=tmp_path / "second", initial=served, stop=lambda: True))
     again = checkpoint.load(tmp_path / "second" / gan_snapshot.CHECKPOINT_FILE).weights
     assert all(torch.equal(again[name], value) for name, value in checkpoint.load(served).weights.items())
+    header = checkpoint.read_header(tmp_path / "second" / gan_snapshot.CHECKPOINT_FILE)
+    assert header.training["initial"] == checkpoint.digest(served)
     other = replace(short, generator=replace(SMALL.generator, style_size=16))
     with pytest.raises(ValueError, match="another network"):
         list(train_gan.train(other, pictures(), out=tmp_path / "third", initial=served))
+
+
+def test_a_run_that_begins_with_a_state_keeps_its_average(tmp_path: Path):
+    slow = replace(SMALL, ema=100_000, precision="fp32")
+    run(slow, tmp_path / "first")
+    path = tmp_path / "first" / gan_snapshot.STATE_FILE
+    state, _ = load_state(path)
+    apart = (state["average.start.weight"] - state["generator.start.weight"]).norm()
+    assert apart > 0
+    second = GanRun(slow, pictures(), out=tmp_path / "second", place=devices.place())
+    gan_snapshot.begin_with(second, path)
+    for going in (second, GanRun(slow, pictures(), out=tmp_path / "second", place=devices.place())):
+        gan_snapshot.restore(going)  # the second one goes on with what the first has written
+        going.step()
+        gan_snapshot.write(going)
+        assert (going.average.start.weight - state["average.start.weight"]).norm() < 0.1 * apart
 
 
 LARGER = replace(
