@@ -58,7 +58,7 @@ class ClassifierRun:
             first = next(module for module in network.features.modules() if isinstance(module, nn.Conv2d))
             whiten(first, (few.float() / 255 - network.mean) / network.std)
         if config.frozen_stages:
-            _freeze(network, config.frozen_stages)
+            freeze(network, config.frozen_stages)
         self.network: nn.Module = network
         self.average = copy.deepcopy(network).requires_grad_(False)
         self.parallel = DistributedDataParallel(network) if place.world > 1 else network
@@ -167,7 +167,7 @@ def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
     )
 
 
-def _freeze(network: Classifier, stages: int) -> None:
+def freeze(network: Classifier, stages: int) -> None:
     """Keep the layers up to the end of that many stages as they are. Without gradients they need no way back, of which
     the first stages, at the largest maps, are a large part.
 

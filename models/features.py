@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.depthwise import depthwise
+
 NAME = "efficientnet-lite0"
 INDEPENDENT = "efficientnet-lite1"
 BATCH_NORM_EPS = 1e-3
@@ -158,7 +160,9 @@ class _SameConv(nn.Conv2d):
         if self.stride != (1, 1):
             vertical, horizontal = (self._before_after(side) for side in x.shape[2:])
             x = F.pad(x, (*horizontal, *vertical))
-        return super().forward(x)
+        if self.groups == 1:
+            return super().forward(x)
+        return depthwise(x, self.weight, self.bias, stride=self.stride[0], padding=int(self.padding[0]))
 
     def _before_after(self, side: int) -> tuple[int, int]:
         stride, kernel = self.stride[0], self.kernel_size[0]
