@@ -48,7 +48,10 @@ async function start() {
 async function tellModel(generators) {
   const name = byId("model").value;
   if (!name) return notice("There is no classifier yet. Train one, or import one.");
-  const { labels, versions } = await askJson(`/v1/models/${encodeURIComponent(name.split("@")[0])}`);
+  const { labels, version, versions } = await askJson(`/v1/models/${encodeURIComponent(name.split("@")[0])}`);
+  if (!version && !name.includes("@")) {
+    return notice(`${name} has no version in production. Put one there, or follow the link of a version, on the page of models.`);
+  }
   const known = labels.length ? labels : versions[0].labels;
   const some = known.slice(0, 6).join(", ").replaceAll("-", NO_BREAK);
   byId("about").textContent = `Drop some here, paste them, or choose files. ${name} knows ${some}${known.length > 6 ? " and more" : ""}.`;

@@ -34,7 +34,10 @@ export async function ask(path, { json, ...options } = {}) {
   if (answer.ok) return answer;
   // Meanwhile somebody may have signed in; then the same is asked again with the key that counts now.
   if (answer.status === 401 && (key() !== sent || (await wanted()))) return ask(path, { json, ...options });
-  throw await problem(answer);
+  const failure = await problem(answer);
+  // The service speaks to programs here, of a header that nobody at a page sends.
+  if (answer.status === 401) failure.message = "This needs a key: sign in, at the top of the page.";
+  throw failure;
 }
 
 /** The same, for an answer in JSON. */

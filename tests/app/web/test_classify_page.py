@@ -105,6 +105,13 @@ def test_a_file_that_is_no_picture_fails_alone(browser: Browser, service: Servic
         expect(page.locator(READING)).to_have_count(0)
 
 
+def test_a_model_without_production_is_told_before_a_picture_is_given(page: Page) -> None:
+    told = {"id": "mine", "version": None, "labels": [], "versions": [{"version": "sha256:0", "labels": ["a", "b"]}]}
+    page.route("**/v1/models/mine", lambda route: route.fulfill(json=told))
+    page.goto("/classify?model=mine")
+    expect(page.locator("#notice")).to_contain_text("mine has no version in production.")
+
+
 @pytest.mark.parametrize(("scheme", "size"), chromium.LOOKS)
 def test_everyone_can_use_it(
     browser: Browser, service: Service, scheme: str, size: tuple[int, int], keep: chromium.Keep

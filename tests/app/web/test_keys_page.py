@@ -89,7 +89,7 @@ def test_a_page_asks_for_a_key_once_and_keeps_it_for_the_tab_alone(page: Page) -
 def test_who_signs_in_not_now_is_asked_again_only_on_demand(page: Page) -> None:
     page.goto("/classify")
     page.get_by_role("button", name="Not now").click()
-    expect(page.locator("#notice")).to_contain_text("key")
+    expect(page.locator("#notice")).to_contain_text("This needs a key: sign in, at the top of the page.")
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.get_by_role("button", name="Sign in").click()
     sign_in(page, ADMIN)
