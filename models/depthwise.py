@@ -28,42 +28,33 @@ class _MixedPrecision(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int) -> Tensor:
         ctx.save_for_backward(x, weight)
-        ctx.shape, ctx.biased = (stride, padding), bias is not None
+        ctx.stride, ctx.padding = stride, padding
         with torch.autocast("cpu", enabled=False):
             half = None if bias is None else bias.to(x.dtype)
             return F.conv2d(x, weight.to(x.dtype), half, stride, padding, groups=x.shape[1])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = gradients
+        (g,) = gradients
         x, weight = ctx.saved_tensors
-        stride, padding = ctx.shape
-        of_x, of_weight, of_bias = ctx.needs_input_grad[:3]
-        to_x = to_weight = to_bias = None
-        if of_x:
-            kind = gradient.dtype if stride == 1 else torch.float32
-            to_x = _way_back(gradient.to(kind), x.to(kind), weight.to(kind), stride, padding, (True, False, False))[0]
-            to_x = to_x.to(x.dtype)
-        if of_weight or of_bias:
-            wanted = (False, of_weight, of_bias)
-            _, to_weight, to_bias = _way_back(gradient.float(), x.float(), weight, stride, padding, wanted)
-        return to_x, to_weight, to_bias, None, None
+        needs_x, needs_weight, needs_bias = ctx.needs_input_grad[:3]
+        dx = dw = db = None
+        if needs_x:
+            kind = g.dtype if ctx.stride == 1 else torch.float32
+            wanted = (True, False, False)
+            dx, _, _ = _gradients(g.to(kind), x.to(kind), weight.to(kind), ctx.stride, ctx.padding, wanted)
+            dx = dx.to(x.dtype)
+        if needs_weight or needs_bias:
+            wanted = (False, needs_weight, needs_bias)
+            _, dw, db = _gradients(g.float(), x.float(), weight, ctx.stride, ctx.padding, wanted)
+        return dx, dw, db, None, None
 
 
-def _way_back(
-    gradient: Tensor, x: Tensor, weight: Tensor, stride: int, padding: int, wanted: tuple[bool, bool, bool]
+def _gradients(
+    g: Tensor, x: Tensor, weight: Tensor, stride: int, padding: int, wanted: tuple[bool, bool, bool]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of x, weight and bias, of which those that are not wanted are None."""
+    """Those of x, weight and bias for the gradient `g` of what came out; what is not wanted is None."""
+    groups = len(weight)
     return torch.ops.aten.convolution_backward(
-        gradient,
-        x,
-        weight,
-        [len(weight)],
-        [stride, stride],
-        [padding, padding],
-        [1, 1],
-        False,
-        [0, 0],
-        len(weight),
-        list(wanted),
+        g, x, weight, [groups], [stride] * 2, [padding] * 2, [1, 1], False, [0, 0], groups, list(wanted)
     )
