@@ -180,9 +180,9 @@ def publish(
     version = session.get(VersionRow, (name, digest))
     if version is None:
         if onnx is not None:
-            store.put(onnx_path(digest), onnx)
+            store.put(onnx_path(digest), onnx, lasting=True)
         if not store.exists(checkpoint_path(digest)):  # large bytes are better put before the transaction begins
-            store.put(checkpoint_path(digest), data)
+            store.put(checkpoint_path(digest), data, lasting=True)
         version = VersionRow(
             model=name,
             digest=digest,

@@ -8,6 +8,7 @@ Paths:
     runs/{id}/..., datasets/{id}/...   see `training` and `datasets`
 """
 
+import asyncio
 import contextlib
 import os
 import re
@@ -50,18 +51,23 @@ class Store:
     """Objects at `url`. A missing object raises `FileNotFoundError`, as a missing file does."""
 
     def __init__(self, url: str, options: dict[str, str] | None = None) -> None:
-        if url.startswith("file:"):
-            Path(url.removeprefix("file://")).mkdir(parents=True, exist_ok=True)
         self.url = url
+        self._folder = Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
         self._store = from_url(url, **_arguments(url, options or {}))
 
-    def put(self, path: StorePath, data: bytes | memoryview | Path | Iterable[bytes]) -> None:
-        """Write an object whole: nobody ever reads half of it."""
+    def put(self, path: StorePath, data: bytes | memoryview | Path | Iterable[bytes], *, lasting: bool = False) -> None:
+        """Write an object whole: nobody ever reads half of it. A `lasting` one has outlived any power cut once this
+        returns, which takes some milliseconds more in a directory: for what somebody has been, or will be, promised."""
         obstore.put(self._store, path, data)
+        if lasting:
+            self._settle(path)
 
     async def put_stream(self, path: StorePath, chunks: AsyncIterator[bytes]) -> None:
-        """Write an object whole from pieces as they come. When `chunks` raises, nothing is written."""
+        """Write a lasting object whole from pieces as they come. When `chunks` raises, nothing is written."""
         await obstore.put_async(self._store, path, chunks)
+        await asyncio.to_thread(self._settle, path)
 
     def get(self, path: StorePath) -> bytes:
         """The object's bytes."""
@@ -108,9 +114,9 @@ class Store:
 
     def partial_files(self) -> Sequence[Path]:
         """Files of a directory that are being written, or that a process which was killed was writing."""
-        if not self.url.startswith("file:"):
+        if self._folder is None:
             return []  # a bucket has a rule of its own for uploads that were never completed
-        return [path for path in Path(unquote(urlsplit(self.url).path)).rglob("*#*") if _PARTIAL.search(path.name)]
+        return [path for path in self._folder.rglob("*#*") if _PARTIAL.search(path.name)]
 
     def delete(self, *paths: StorePath) -> None:
         """Remove objects; those that are not there are no error."""
@@ -121,6 +127,21 @@ class Store:
     def ping(self) -> None:
         """Raise unless the store answers."""
         self.exists("checkpoints/ping")
+
+    def _settle(self, path: StorePath) -> None:
+        """Bring a directory's file and its name to the disk: a job whose row is committed must find its pictures. What
+        stands above it in the same journal is there before it. A bucket has done so when it answers."""
+        if self._folder is None:
+            return
+        file = self._folder / path
+        for entry in (file, file.parent):
+            # Whoever deletes the object meanwhile has no use for it on the disk either.
+            with contextlib.suppress(FileNotFoundError):
+                handle = os.open(entry, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
 
 
 def _arguments(url: str, options: dict[str, str]) -> dict[str, Any]:

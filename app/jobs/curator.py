@@ -67,7 +67,7 @@ class Curator:
                 self._own(name, caller)
         candidate = await asyncio.to_thread(self._candidate, name, file)
         try:
-            await asyncio.to_thread(self._store.put, checkpoint_path(candidate.digest), file)
+            await asyncio.to_thread(self._store.put, checkpoint_path(candidate.digest), file, lasting=True)
             await self._try(candidate)
             version = await asyncio.to_thread(self._publish, name, file, card, caller)
         except BaseException:

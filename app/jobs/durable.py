@@ -189,7 +189,7 @@ class Durable:
         job_id = jobs.new_id()
         try:
             for name, data in inputs.items():
-                self._store.put(f"jobs/{job_id}/input/{name}", data)
+                self._store.put(f"jobs/{job_id}/input/{name}", data, lasting=True)
             with self._database.session() as session:
                 job_bounds.check_room(session, caller, most=self._most_waiting)
                 job = jobs.create(session, kind=kind, queue=queue, request=request, owner=caller.key, job_id=job_id)

@@ -56,7 +56,7 @@ class DatasetJobs:
                 seen=_Teller(work),
             )
             work.check()
-            self._store.put(datasets.pictures_path(dataset_id), target)
+            self._store.put(datasets.pictures_path(dataset_id), target, lasting=True)
             self._store.put(datasets.sheet_path(dataset_id), found.sheet)
         try:
             self._mark_ready(work, dataset_id, found)

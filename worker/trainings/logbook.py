@@ -107,9 +107,9 @@ class Logbook:
         )
 
         def write() -> None:
-            self._store.put(path, state)
+            self._store.put(path, state, lasting=True)
             if digest and served and not self._store.exists(checkpoint_path(digest)):
-                self._store.put(checkpoint_path(digest), served)
+                self._store.put(checkpoint_path(digest), served, lasting=True)
             with self._database.session() as session:
                 # The event first: it asks for the lease, and holds the row until the end of the transaction.
                 leases.append(session, self.job, "snapshot", found.model_dump(mode="json"), attempt=ATTEMPTS_BEGIN)

@@ -1,7 +1,10 @@
 """The object store, in a directory and in a bucket."""
 
+import asyncio
+import os
 import time
 import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -41,6 +44,22 @@ def test_a_stream_goes_in_and_a_file_comes_out(store: Store, tmp_path: Path) -> 
     store.download("big", tmp_path / "deep" / "big")
     assert (tmp_path / "deep" / "big").read_bytes() == b"".join(bytes([number]) * 300_000 for number in range(5))
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["big"]
+
+
+def test_what_is_to_last_is_on_the_disk_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, settled = tmp_path / "a store", list[str]()
+    monkeypatch.setattr(os, "fsync", lambda handle: settled.append(os.readlink(f"/proc/self/fd/{handle}")))
+    store = Store(folder.as_uri())
+    store.put("jobs/a/output/0.png", b"picture")
+    assert settled == []
+    store.put("jobs/a/input/0", b"picture", lasting=True)
+    assert settled == [str(folder / "jobs/a/input/0"), str(folder / "jobs/a/input")]
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"zip"
+
+    asyncio.run(store.put_stream("datasets/d/upload.zip", pieces()))
+    assert settled[2:] == [str(folder / "datasets/d/upload.zip"), str(folder / "datasets/d")]
 
 
 def test_listing_is_sorted_and_deleting_twice_is_no_error(store: Store) -> None:
