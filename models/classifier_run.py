@@ -149,6 +149,22 @@ def height(config: ClassifierConfig, images: int) -> float:
     return 0.001 + 0.999 * (1 + math.cos(math.pi * fall)) / 2
 
 
+def freeze(network: Classifier, stages: int) -> None:
+    """Keep the layers up to the end of that many stages as they are. Without gradients they need no way back, of which
+    the first stages, at the largest maps, are a large part.
+
+    Raises `ValueError` for a network that begins with random weights.
+    """
+    if network.config.family != features.NAME:
+        raise ValueError(f"frozen_stages is for {features.NAME}, which has learnt something already.")
+    for layer in network.features:
+        layer.requires_grad_(False)
+        if isinstance(layer, features.Stage):
+            stages -= 1
+            if not stages:
+                return
+
+
 def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
     """The network's configuration with what the pictures decide."""
     n, channels, size, _ = pictures.images.shape
@@ -165,22 +181,6 @@ def _fitted(network: NetworkConfig, pictures: data.Pictures) -> NetworkConfig:
         mean=tuple(round(value, 4) for value in mean),
         std=tuple(max(round(value, 4), 0.01) for value in std),
     )
-
-
-def freeze(network: Classifier, stages: int) -> None:
-    """Keep the layers up to the end of that many stages as they are. Without gradients they need no way back, of which
-    the first stages, at the largest maps, are a large part.
-
-    Raises `ValueError` for a network that begins with random weights.
-    """
-    if network.config.family != features.NAME:
-        raise ValueError(f"frozen_stages is for {features.NAME}, which has learnt something already.")
-    for layer in network.features:
-        layer.requires_grad_(False)
-        if isinstance(layer, features.Stage):
-            stages -= 1
-            if not stages:
-                return
 
 
 def _filters(network: Classifier) -> list[Tensor]:

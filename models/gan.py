@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.enlarger import Enlarger, double
+from models.settings import about
 
 LEAK = 0.2
 # Keeps the variance of a signal through a leaky rectifier: sqrt(2 / (1 + LEAK^2)).
@@ -40,27 +41,16 @@ class GeneratorConfig:
     widths: tuple[int, ...] = field(
         metadata={"description": "channels of each stage, coarse to fine", "minimum": 1, "maximum": 4096}
     )
-    base: int = field(
-        default=4, metadata={"description": "side of the first stage, pixels", "minimum": 1, "maximum": 64}
+    base: int = about(4, "side of the first stage, pixels", minimum=1, maximum=64)
+    channels: Literal[1, 3] = about(3, "colours of a picture")
+    latent_size: int = about(128, "numbers of noise", minimum=1, maximum=4096)
+    style_size: int = about(256, "numbers of a style", minimum=1, maximum=4096)
+    classes: int = about(0, "known from the data; 0 for none", minimum=0)
+    grown: int = about(0, "stages at the end that start from zero colours", minimum=0)
+    enlarger_width: int = about(
+        0, "channels of the enlarger, which doubles the side; 0 for none", minimum=0, maximum=4096
     )
-    channels: Literal[1, 3] = field(default=3, metadata={"description": "colours of a picture"})
-    latent_size: int = field(default=128, metadata={"description": "numbers of noise", "minimum": 1, "maximum": 4096})
-    style_size: int = field(default=256, metadata={"description": "numbers of a style", "minimum": 1, "maximum": 4096})
-    classes: int = field(default=0, metadata={"description": "known from the data; 0 for none", "minimum": 0})
-    grown: int = field(
-        default=0, metadata={"description": "stages at the end that start from zero colours", "minimum": 0}
-    )
-    enlarger_width: int = field(
-        default=0,
-        metadata={
-            "description": "channels of the enlarger, which doubles the side; 0 for none",
-            "minimum": 0,
-            "maximum": 4096,
-        },
-    )
-    enlarger_blocks: int = field(
-        default=4, metadata={"description": "of the enlarger, if there is one", "minimum": 1, "maximum": 64}
-    )
+    enlarger_blocks: int = about(4, "of the enlarger, if there is one", minimum=1, maximum=64)
 
     @property
     def staged_size(self) -> int:

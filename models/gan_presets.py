@@ -1,19 +1,15 @@
 """The table of generators that can be trained by name. A run's configuration is one of these rows, with overrides."""
 
-# ruff: noqa: RUF009 - `_about` makes a field, which ruff cannot see
+# ruff: noqa: RUF009 - `about` makes a field, which ruff cannot see
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from models import devices
 from models.gan import GeneratorConfig
+from models.settings import about
 
 MOST_STAGES = 9  # 1,024 pixels from a base of four
 COOLEST = 0.1  # of the learning rates is left at the end, so that a run that goes on with more pictures still learns
-
-
-def _about(default: Any, description: str, **limits: float) -> Any:
-    return field(default=default, metadata={"description": description, **limits})
 
 
 @dataclass(frozen=True)
@@ -25,48 +21,48 @@ class GanConfig:
     discriminator_widths: tuple[int, ...] = field(
         metadata={"description": "channels of the pixel judge at each resolution, coarse to fine", "minimum": 1}
     )
-    name: str = _about("", "of the preset")
-    data: str = _about("", "file or folder within the data folder; empty for the folder itself")
-    licence: str = _about("", "of the data")
-    credit: str = _about("", "that the data's licence asks for")
+    name: str = about("", "of the preset")
+    data: str = about("", "file or folder within the data folder; empty for the folder itself")
+    licence: str = about("", "of the data")
+    credit: str = about("", "that the data's licence asks for")
 
-    images: int = _about(400_000, "training pictures seen in all", minimum=1)
-    batch: int = _about(16, "pictures per step, over all devices", minimum=2)
-    seed: int = _about(0, "of weights, order and augmentation", minimum=0)
-    start_size: int = _about(0, "side trained first, in pixels; 0 for the full side from the start", minimum=0)
-    grow_at: int = _about(0, "pictures after which the full side is trained", minimum=0)
-    judges_first: int = _about(
+    images: int = about(400_000, "training pictures seen in all", minimum=1)
+    batch: int = about(16, "pictures per step, over all devices", minimum=2)
+    seed: int = about(0, "of weights, order and augmentation", minimum=0)
+    start_size: int = about(0, "side trained first, in pixels; 0 for the full side from the start", minimum=0)
+    grow_at: int = about(0, "pictures after which the full side is trained", minimum=0)
+    judges_first: int = about(
         0, "pictures for which the judges alone learn, where the generator begins with weights that it has", minimum=0
     )
-    keep_sharp: float = _about(1.0, "share of the pictures kept, sharpest first", minimum=0.05, maximum=1)
-    keep_typical: float = _about(1.0, "share of those kept, nearest to the crowd first", minimum=0.05, maximum=1)
-    mirror: bool = _about(True, "show each picture flipped left to right half of the time")
-    augment: float = _about(0.5, "probability of each differentiable augmentation", minimum=0, maximum=1)
+    keep_sharp: float = about(1.0, "share of the pictures kept, sharpest first", minimum=0.05, maximum=1)
+    keep_typical: float = about(1.0, "share of those kept, nearest to the crowd first", minimum=0.05, maximum=1)
+    mirror: bool = about(True, "show each picture flipped left to right half of the time")
+    augment: float = about(0.5, "probability of each differentiable augmentation", minimum=0, maximum=1)
 
-    learning_rate: float = _about(3e-4, "of the generator", minimum=0)
-    judge_learning_rate: float = _about(6e-4, "of both judges, which a faster generator would outrun", minimum=0)
+    learning_rate: float = about(3e-4, "of the generator", minimum=0)
+    judge_learning_rate: float = about(6e-4, "of both judges, which a faster generator would outrun", minimum=0)
     # Steps of one size go on shaking the generator, and the average of shaken weights draws less varied pictures.
-    cooling: float = _about(0.25, "share of the pictures, the last, over which both rates fall", minimum=0, maximum=1)
-    beta2: float = _about(0.99, "of Adam, whose beta1 is 0", minimum=0, maximum=0.9999)
+    cooling: float = about(0.25, "share of the pictures, the last, over which both rates fall", minimum=0, maximum=1)
+    beta2: float = about(0.99, "of Adam, whose beta1 is 0", minimum=0, maximum=0.9999)
     # At a weight of 1 the heads' gradient on a picture was 36 times the pixel judge's: faces like line drawings.
-    feature_weight: float = _about(0.15, "of the hinge loss on frozen features", minimum=0)
-    feature_pixels: int = _about(64, "side at which the frozen trunk looks", minimum=32)
-    energy_weight: float = _about(0.0, "of the energy distance on frozen features, which asks for variety", minimum=0)
-    energy_pixels: int = _about(128, "side at which it looks; the trunk names little in smaller pictures", minimum=32)
-    energy_pictures: int = _about(4, "of each step, over all devices, that it looks at", minimum=1)
-    difference_weight: float = _about(1.0, "of an enlarger's mean absolute difference from the photograph", minimum=0)
-    perceptual_weight: float = _about(1.0, "of the same between frozen features of both", minimum=0)
-    pixel_weight: float = _about(1.0, "of the relativistic loss on pixels", minimum=0)
-    penalty: float = _about(1.5, "of R1 and R2 on the pixel judge", minimum=0)
-    penalty_every: int = _about(8, "steps between penalties, each made that much stronger", minimum=1)
-    ema: int = _about(10_000, "half-life of the averaged weights", minimum=1)
-    ema_ramp: float = _about(0.1, "the half-life is at most this share of the pictures seen", minimum=0.001, maximum=1)
+    feature_weight: float = about(0.15, "of the hinge loss on frozen features", minimum=0)
+    feature_pixels: int = about(64, "side at which the frozen trunk looks", minimum=32)
+    energy_weight: float = about(0.0, "of the energy distance on frozen features, which asks for variety", minimum=0)
+    energy_pixels: int = about(128, "side at which it looks; the trunk names little in smaller pictures", minimum=32)
+    energy_pictures: int = about(4, "of each step, over all devices, that it looks at", minimum=1)
+    difference_weight: float = about(1.0, "of an enlarger's mean absolute difference from the photograph", minimum=0)
+    perceptual_weight: float = about(1.0, "of the same between frozen features of both", minimum=0)
+    pixel_weight: float = about(1.0, "of the relativistic loss on pixels", minimum=0)
+    penalty: float = about(1.5, "of R1 and R2 on the pixel judge", minimum=0)
+    penalty_every: int = about(8, "steps between penalties, each made that much stronger", minimum=1)
+    ema: int = about(10_000, "half-life of the averaged weights", minimum=1)
+    ema_ramp: float = about(0.1, "the half-life is at most this share of the pictures seen", minimum=0.001, maximum=1)
 
-    precision: devices.Precision = _about("bf16", "of the trained networks' forward pass; weights stay in fp32")
-    report_every: int = _about(2_048, "pictures between figures", minimum=1)
-    sample_every: int = _about(8_192, "pictures between sample grids", minimum=1)
-    snapshot_every: int = _about(16_384, "pictures between snapshots", minimum=1)
-    samples: int = _about(64, "pictures in a sample grid", minimum=1)
+    precision: devices.Precision = about("bf16", "of the trained networks' forward pass; weights stay in fp32")
+    report_every: int = about(2_048, "pictures between figures", minimum=1)
+    sample_every: int = about(8_192, "pictures between sample grids", minimum=1)
+    snapshot_every: int = about(16_384, "pictures between snapshots", minimum=1)
+    samples: int = about(64, "pictures in a sample grid", minimum=1)
 
     @property
     def size(self) -> int:

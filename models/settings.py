@@ -7,10 +7,15 @@ int, float, bool, str, Literal, tuples of one type, any of these or None, and da
 import json
 import types
 from collections.abc import Mapping
-from dataclasses import Field, fields, is_dataclass, replace
+from dataclasses import Field, field, fields, is_dataclass, replace
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Config = TypeVar("Config")
+
+
+def about(default: Any, description: str, **limits: float) -> Any:
+    """A field with a default, what it is, and its `minimum` and `maximum`."""
+    return field(default=default, metadata={"description": description, **limits})
 
 
 def override(config: Config, changes: Mapping[str, Any]) -> Config:

@@ -99,7 +99,7 @@ def write(response: InferResponse, tensors: Sequence[Tensor], *, binary: Sequenc
 
 
 def _from_json(given: InputTensor) -> Tensor:
-    values = _flat(given.data or [])
+    values = _flat(given.data or [], given.name)
     count = _count(given)
     if len(values) != count:
         raise InvalidRequest(reason=f"input {given.name}: {len(values)} values do not fill its shape of {count}")
@@ -151,8 +151,14 @@ def _count(given: InputTensor) -> int:
     return math.prod(given.shape)
 
 
-def _flat(values: list[Any]) -> list[Any]:
-    """Nested lists as one, a level at a time: a picture's pixels are too many for a step of Python each."""
-    while any(type(value) is list for value in values):
-        values = list(chain.from_iterable(value if type(value) is list else (value,) for value in values))
+def _flat(values: list[Any], name: str) -> list[Any]:
+    """Nested lists as one, a level at a time: a picture's pixels are too many for a step of Python each.
+
+    Each level is lists alone or values alone. Otherwise one deep list among many values would have all of them copied
+    for each of its levels.
+    """
+    while values and type(values[0]) is list:
+        if not all(type(value) is list for value in values):
+            raise InvalidRequest(reason=f"input {name}: lists and values stand side by side")
+        values = list(chain.from_iterable(values))
     return values

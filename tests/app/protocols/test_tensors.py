@@ -17,6 +17,13 @@ def body(*inputs: dict[str, object], tail: bytes = b"") -> tuple[bytes, str]:
     return head + tail, str(len(head))
 
 
+@pytest.mark.parametrize("values", [[1, [2]], [[1], 2], [[[1]], [2]], ["ab", ["c"]]])
+def test_lists_beside_values_are_refused(values: list[object]) -> None:
+    sent, _ = body({"name": "pixels", "datatype": "UINT8", "shape": [2], "data": values})
+    with pytest.raises(InvalidRequest, match=r"side by side|no UINT8"):
+        tensors.read(sent, None)
+
+
 def test_numbers_in_json_may_be_nested_or_flat() -> None:
     for data in ([[1, 2], [3, 4]], [1, 2, 3, 4]):
         sent, _ = body({"name": "x", "shape": [2, 2], "datatype": "UINT8", "data": data})
