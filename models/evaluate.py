@@ -1,7 +1,7 @@
 """Measure a checkpoint on data it was not trained on.
 
-    python -m models.evaluate CHECKPOINT --data DIR [--tta] [--mistakes PNG] [--strangers DATA] [--count N]
-                           [--network NAME] [--json]
+    python -m models.evaluate CHECKPOINT --data DIR [--tta] [--precision bf16] [--mistakes PNG]
+                           [--strangers DATA] [--count N] [--network NAME] [--json]
 
 A classifier is asked about the test part: accuracy, likelihood, calibration, confusion and its worst mistakes, and with
 `--strangers` how well its energy score tells the test part from pictures that belong to none of its classes. A
@@ -14,14 +14,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rich.console import Console
 from rich.table import Table
 
-from models import checkpoint, evaluate_classifier
+from models import checkpoint, devices, evaluate_classifier
 
-OPTIONS = {"classifier": ("tta", "mistakes", "strangers"), "generator": ("count", "network")}
+OPTIONS = {"classifier": ("tta", "precision", "mistakes", "strangers"), "generator": ("count", "network")}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,7 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
         _check(options, loaded.header.kind)
         if loaded.header.kind == "classifier":
             found = evaluate_classifier.evaluate(
-                loaded, options.data, tta=options.tta, mistakes=options.mistakes, strangers=options.strangers
+                loaded,
+                options.data,
+                tta=options.tta,
+                precision=options.precision or "fp32",
+                mistakes=options.mistakes,
+                strangers=options.strangers,
             )
         else:
             from models import evaluate_generator, features  # need the feature networks of the extra `train`
@@ -64,6 +69,11 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--data", type=Path, default=Path(folder) if folder else None, required=not folder, metavar="DIR"
     )
     parser.add_argument("--tta", action="store_true", help="classifiers: average over ten views of each picture")
+    parser.add_argument(
+        "--precision",
+        choices=get_args(devices.Precision),
+        help="classifiers: of the forward pass; fp32, as they are served, unless told otherwise",
+    )
     parser.add_argument("--mistakes", type=Path, metavar="PNG", help="classifiers: write the most confident mistakes")
     parser.add_argument("--strangers", type=Path, metavar="DATA", help="classifiers: pictures that belong to no class")
     parser.add_argument("--count", type=int, help="generators: pictures to draw")
@@ -85,7 +95,7 @@ def _check(options: argparse.Namespace, kind: checkpoint.Kind) -> None:
 
 def _print_classifier(found: dict[str, Any], labels: tuple[str, ...], console: Console) -> None:
     views = "ten views of each picture" if found["test_time_augmentation"] else "one view of each picture"
-    console.print(f"accuracy {found['accuracy']:.2%} of {found['count']} test pictures, {views}")
+    console.print(f"accuracy {found['accuracy']:.2%} of {found['count']} test pictures, {views}, {found['precision']}")
     console.print(f"negative log-likelihood {found['nll']:.4f} nats, expected calibration error {found['ece']:.2%}")
     if found["accuracy_answered"] is not None:
         told = f"answered {found['answered']:.1%} when abstaining below the checkpoint's threshold"

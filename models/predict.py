@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from models import devices
 from models.classifier import Classifier
 from models.features import EMBEDDING_PIXELS
 
@@ -11,21 +12,28 @@ BATCH = 100  # of pictures up to EMBEDDING_PIXELS, which a network may look at t
 
 
 @torch.no_grad()
-def predict(network: nn.Module, images: Tensor, *, tta: bool = False, device: torch.device | None = None) -> Tensor:
-    """Logits float [N, classes] on the CPU for uint8 pictures [N, C, H, W], in fp32 and eval mode.
+def predict(
+    network: nn.Module,
+    images: Tensor,
+    *,
+    tta: bool = False,
+    device: torch.device | None = None,
+    precision: devices.Precision = "fp32",
+) -> Tensor:
+    """Logits float [N, classes] on the CPU for uint8 pictures [N, C, H, W], in eval mode and computed in `precision`.
 
     With `tta` (test-time augmentation) the log-probabilities of ten views are averaged: the picture, shifted by one
     pixel to each side, and the mirror images of the five.
     """
     training = network.training
     network.eval()
+    place = devices.Place(device or torch.device("cpu"))
     out = []
     for part in images.split(_batch(network, images)):
-        x = part.to(device or torch.device("cpu")).float() / 255
-        if tta:
-            out.append(torch.stack([network(view).log_softmax(1) for view in _views(x)]).mean(0).cpu())
-        else:
-            out.append(network(x).float().cpu())
+        x = part.to(place.device).float() / 255
+        with place.autocast(precision):
+            logits = [network(view).float() for view in (_views(x) if tta else [x])]
+        out.append(torch.stack([found.log_softmax(1) for found in logits]).mean(0).cpu() if tta else logits[0].cpu())
     network.train(training)
     return torch.cat(out)
 

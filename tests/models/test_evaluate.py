@@ -37,6 +37,14 @@ def test_test_time_augmentation_says_so(trained: Path, capsys: pytest.CaptureFix
     assert measured(trained, capsys, "--tta")["test_time_augmentation"] is True
 
 
+def test_less_precise_arithmetic_says_so_and_says_the_same(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    exact, rounded = measured(trained, capsys), measured(trained, capsys, "--precision", "bf16")
+    assert (exact["precision"], rounded["precision"]) == ("fp32", "bf16")
+    assert exact["nll"] != rounded["nll"]
+    assert rounded["nll"] == pytest.approx(exact["nll"], abs=0.02)
+    assert rounded["accuracy"] == pytest.approx(exact["accuracy"], abs=0.05)
+
+
 def test_people_get_a_table(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = trained / "out" / "checkpoint.safetensors"
     assert evaluate.main([str(path), "--data", str(trained / "data")]) == 0
