@@ -45,7 +45,7 @@ class PixelDiscriminator(nn.Module):
             seen = F.avg_pool2d(seen, 2)
             x = self.shrink[index](F.leaky_relu(x, LEAK)) + self.see[index](seen)
         x = F.leaky_relu(x, LEAK)
-        x = F.leaky_relu(self.mix(torch.cat((x, _batch_deviation(x)), dim=1)), LEAK)
+        x = F.leaky_relu(self.mix(torch.cat((x, _batch_deviation(x, labels)), dim=1)), LEAK)
         x = F.leaky_relu(self.gather(x), LEAK).flatten(1)
         logits = self.judge(x)[:, 0].float()
         if self.embedding is not None:
@@ -107,23 +107,37 @@ class _Head(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
         x = F.leaky_relu(self.first(x), LEAK)
-        x = F.leaky_relu(self.second(torch.cat((x, _batch_deviation(x)), dim=1)), LEAK)
+        x = F.leaky_relu(self.second(torch.cat((x, _batch_deviation(x, labels)), dim=1)), LEAK)
         logits = self.judge(x)[:, 0].float()
         if self.embedding is not None:
             logits = logits + torch.einsum("nchw,nc->nhw", x.float(), self.embedding(labels))
         return logits
 
 
-def _batch_deviation(x: Tensor, group: int = 8) -> Tensor:
-    """How much pictures differ within groups of a batch: each channel's deviation, as more channels, [N, C, H, W].
+def _batch_deviation(x: Tensor, labels: Tensor | None) -> Tensor:
+    """How much pictures differ within a batch: each channel's deviation, as more channels, [N, C, H, W].
 
     Karras et al., 2018, average it to one number, which a generator satisfies by varying the light alone; a number a
-    channel shows the judge what exactly does not vary. Real and generated pictures must be passed apart.
+    channel shows the judge what exactly does not vary. Real and generated pictures must be passed apart. With labels it
+    is the deviation among pictures of the same class, for among all of them a trouser and a boot differ enough to hide
+    that two boots are one.
     """
     n, c, h, w = x.shape
-    group = math.gcd(group, n)
-    spread = x.float().unflatten(0, (group, n // group)).var(0, unbiased=False).add(1e-8).sqrt().mean((2, 3))
-    return spread.repeat(group, 1)[:, :, None, None].expand(n, c, h, w).to(x.dtype)
+    variance = _variance_in_groups(x.float()) if labels is None else _variance_in_classes(x.float(), labels)
+    return variance.add(1e-8).sqrt().mean((2, 3))[:, :, None, None].expand(n, c, h, w).to(x.dtype)
+
+
+def _variance_in_groups(x: Tensor, group: int = 8) -> Tensor:
+    group = math.gcd(group, len(x))
+    return x.unflatten(0, (group, len(x) // group)).var(0, unbiased=False).repeat(group, 1, 1, 1)
+
+
+def _variance_in_classes(x: Tensor, labels: Tensor) -> Tensor:
+    """Of each picture's class; 0 for one that is alone in its class."""
+    same = (labels[:, None] == labels).float()
+    share = same / same.sum(1, keepdim=True)
+    mean = torch.einsum("nm,mchw->nchw", share, x)
+    return torch.einsum("nm,mchw->nchw", share, (x - mean).square())
 
 
 def _he(layer: nn.Conv2d) -> nn.Conv2d:

@@ -87,6 +87,7 @@ def _serve(
     kinds = batch_jobs.kinds()
     runner = Runner(
         database,
+        store,
         redis_client.waking(settings.redis),
         worker=f"{name}/{reporter.boot[:8]}",
         kinds=kinds,

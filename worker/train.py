@@ -90,7 +90,7 @@ def serve(settings: Settings, *, name: str) -> int:
         }
         table.publish()
         who = f"{name}/{reporter.boot[:8]}"
-        lanes = [_lane(lane, of, settings, database, worker=who) for lane, of in kinds.items()]
+        lanes = [_lane(lane, of, settings, database, store, worker=who) for lane, of in kinds.items()]
         return _serve(settings, name, lanes=lanes, reporter=reporter)
 
 
@@ -125,9 +125,12 @@ def _timed(run: Kind, reporter: Reporter) -> Kind:
     return timed
 
 
-def _lane(name: str, kinds: dict[str, Kind], settings: Settings, database: Database, *, worker: str) -> Lane:
+def _lane(
+    name: str, kinds: dict[str, Kind], settings: Settings, database: Database, store: Store, *, worker: str
+) -> Lane:
     runner = Runner(
         database,
+        store,
         redis_client.waking(settings.redis),
         worker=worker,
         kinds=kinds,

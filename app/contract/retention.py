@@ -52,9 +52,16 @@ def remove_run_versions(session: Session, *, before: datetime) -> list[str]:
         .where(~sa.exists().where(AliasRow.model == VersionRow.model, AliasRow.digest == VersionRow.digest))
         .order_by(VersionRow.model, VersionRow.digest)  # two who remove at once wait for each other in the same order
     )
-    wanted = _named_by_living_jobs(session)
+    wanted = named_by_living_jobs(session)
     gone = [found for found in session.execute(of_runs).all() if found.digest not in wanted]
     return [found.digest for found in gone if registry.clear_away(session, model=found.model, digest=found.digest)]
+
+
+def named_by_living_jobs(session: Session) -> set[str]:
+    """Digests that jobs which have not ended draw with, classify with or start from."""
+    names = sa.select(JobRow.request["digest"].as_string(), JobRow.request["resume_from"].as_string())
+    found = session.execute(names.where(JobRow.state.in_(_ALIVE))).all()
+    return {name.rpartition(":")[2] for row in found for name in row if name}
 
 
 def remove_claims(session: Session, *, before: datetime) -> int:
@@ -80,10 +87,3 @@ def done_with(session: Session, *, since: datetime) -> list[StorePath]:
 def folders(job_id: str) -> Sequence[StorePath]:
     """Where the objects of a job lie."""
     return (f"jobs/{job_id}", f"runs/{job_id}")
-
-
-def _named_by_living_jobs(session: Session) -> set[str]:
-    """Digests that jobs which have not ended draw with, classify with or start from."""
-    names = sa.select(JobRow.request["digest"].as_string(), JobRow.request["resume_from"].as_string())
-    found = session.execute(names.where(JobRow.state.in_(_ALIVE))).all()
-    return {name.rpartition(":")[2] for row in found for name in row if name}

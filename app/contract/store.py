@@ -13,7 +13,9 @@ import contextlib
 import os
 import re
 import tempfile
+import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -33,6 +35,8 @@ CLIENT_OPTIONS = frozenset(
 RETRIES = {"max_retries": 4, "retry_timeout": timedelta(seconds=15)}
 """A bucket that is away is told soon. The client's own three minutes would hold up every request and every lease."""
 
+TRIAL_BYTES = 1 << 16
+SETTLED_AT_ONCE = 8
 
 _PARTIAL = re.compile(r"#\d+$")
 """What the name of a file ends in until it is whole."""
@@ -62,12 +66,12 @@ class Store:
         returns, which takes some milliseconds more in a directory: for what somebody has been, or will be, promised."""
         obstore.put(self._store, path, data)
         if lasting:
-            self._settle(path)
+            self.settle(path)
 
     async def put_stream(self, path: StorePath, chunks: AsyncIterator[bytes]) -> None:
         """Write a lasting object whole from pieces as they come. When `chunks` raises, nothing is written."""
         await obstore.put_async(self._store, path, chunks)
-        await asyncio.to_thread(self._settle, path)
+        await asyncio.to_thread(self.settle, path)
 
     def get(self, path: StorePath) -> bytes:
         """The object's bytes."""
@@ -128,28 +132,44 @@ class Store:
         """Raise unless the store answers."""
         self.exists("checkpoints/ping")
 
-    def _settle(self, path: StorePath) -> None:
-        """Bring a directory's file and its name to the disk: a job whose row is committed must find its pictures. What
-        stands above it in the same journal is there before it. A bucket has done so when it answers."""
-        if self._folder is None:
+    def try_out(self) -> None:
+        """Raise unless the store takes what is written to it, which a full one does not while it still answers."""
+        path = f"trials/{uuid.uuid4().hex}"
+        obstore.put(self._store, path, bytes(TRIAL_BYTES))
+        self.delete(path)
+
+    def settle(self, *paths: StorePath) -> None:
+        """Make objects lasting that were put before: bring a directory's files and their names to the disk. A bucket
+        has done so when it answers. Many at once take hardly longer than one, which the disk writes together."""
+        if self._folder is None or not paths:
             return
-        file = self._folder / path
-        for entry in (file, file.parent):
-            # Whoever deletes the object meanwhile has no use for it on the disk either.
-            with contextlib.suppress(FileNotFoundError):
-                handle = os.open(entry, os.O_RDONLY)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+        files = [self._folder / path for path in paths]
+        with ThreadPoolExecutor(min(len(files), SETTLED_AT_ONCE)) as threads:
+            list(threads.map(_to_disk, files))
+        for folder in {file.parent for file in files}:
+            _to_disk(folder)  # what stands above it in the same journal is there before it
+
+
+def _to_disk(entry: Path) -> None:
+    # Whoever deletes the object meanwhile has no use for it on the disk either.
+    with contextlib.suppress(FileNotFoundError):
+        handle = os.open(entry, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _arguments(url: str, options: dict[str, str]) -> dict[str, Any]:
+    """What the client is made of beside `url`, and beside what it finds in the environment."""
     if url.startswith("file:"):
         return {}
     client = {name: value for name, value in options.items() if name in CLIENT_OPTIONS}
     bucket = {name: value for name, value in options.items() if name not in CLIENT_OPTIONS}
-    return {**bucket, "client_options": client, "retry_config": RETRIES}
+    arguments: dict[str, Any] = {**bucket, "retry_config": RETRIES}
+    if client:  # in whose place the environment's own, such as AWS_ALLOW_HTTP, count no more; also where it is empty
+        arguments["client_options"] = client
+    return arguments
 
 
 def checkpoint_path(digest: str) -> StorePath:

@@ -79,7 +79,6 @@ def sample_path(job_id: str, *, images: int) -> str:
     return f"runs/{job_id}/samples/{images:012d}.png"
 
 
-def last_snapshot(session: Session, job_id: str) -> Snapshot | None:
-    """What the run goes on from."""
-    event = events.last(session, job_id, "snapshot")
-    return None if event is None else Snapshot.model_validate(event.data)
+def snapshots(session: Session, job_id: str) -> list[Snapshot]:
+    """What the run has saved, in order. It goes on from the last one."""
+    return [Snapshot.model_validate(event.data) for event in events.of_types(session, job_id, "snapshot")]

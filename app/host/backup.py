@@ -1,7 +1,9 @@
 """A copy of everything that an embedded service keeps, made while it runs, and a service made of such a copy.
 
-The database is copied first and the store after it: bytes are in the store before any row speaks of them, so whatever
-the copied rows name is among the copied objects. Redis holds nothing that was accepted and is left out.
+The store is copied, then the database, then what came to the store meanwhile: bytes are in the store before any row
+speaks of them, so whatever the copied rows name is among the copied objects. Only what a run has saved goes again, when
+it has saved twice more: so the last copy must be short, and a run of a restored service goes on from what is there.
+Redis holds nothing that was accepted and is left out.
 """
 
 import contextlib
@@ -35,6 +37,7 @@ def backup(settings: Settings, folder: Path) -> int:
     if not database.is_file():  # SQLite would make an empty one
         raise BackupRefused(f"{settings.home} holds no service: there is no {database}. Name its folder as --data-dir.")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    copied = _copy_new(store, folder / STORE)
     partial = folder / f".{DATABASE}.partial"
     partial.unlink(missing_ok=True)
     try:
@@ -42,7 +45,7 @@ def backup(settings: Settings, folder: Path) -> int:
     except sqlite3.Error as error:
         raise BackupRefused(f"{database} cannot be copied: {error}.") from error
     partial.replace(folder / DATABASE)
-    copied = (folder / DATABASE).stat().st_size + _copy_new(store, folder / STORE)
+    copied += (folder / DATABASE).stat().st_size + _copy_new(store, folder / STORE)
     return copied + _copy_certificate(settings.home, folder)
 
 
@@ -68,7 +71,7 @@ def _places(settings: Settings) -> tuple[Path, Path]:
     if database.get_backend_name() != "sqlite" or not database.database or store.scheme != "file":
         raise BackupRefused(
             "Only SQLite and a directory are copied by this command. Back up PostgreSQL with pg_dump and a bucket with "
-            "its own tools, the database first; docs/operations.md says how."
+            "its own tools, in the order that docs/operations.md tells."
         )
     return Path(database.database), Path(unquote(store.path))
 

@@ -96,7 +96,9 @@ class Durable:
         except BrokerUnavailable:
             _log.warning("job %s is accepted, but the broker is away; it is sent later", job.id, extra={"job": job.id})
             return
-        await asyncio.to_thread(self._mark_sent, job.id)
+        # The note saves the sweep from sending once more, which does no harm. The job is accepted without it.
+        with contextlib.suppress(sqlalchemy.exc.OperationalError, sqlalchemy.exc.TimeoutError):
+            await asyncio.to_thread(self._mark_sent, job.id)
 
     def get(self, job_id: str, caller: Caller) -> Job:
         """The job, if the caller may see it. Raises `UnknownJob`."""

@@ -1,11 +1,18 @@
 """Where webhooks may go: nobody may use this service to reach into the network that it stands in."""
 
 import asyncio
+import functools
 import ipaddress
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 from app.contract.errors import WebhookRefused
+
+LOOKUP_SECONDS = 5.0
+_LOOKUPS = ThreadPoolExecutor(32, thread_name_prefix="lookup")
+"""A lookup that nobody answers holds its thread for longer than it is waited for. In asyncio's own threads, which are
+few, it would hold up everything that reaches the database through them."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -31,8 +38,13 @@ async def check(url: str, *, private: bool) -> str:
         raise WebhookRefused(url=url[:200], reason="it is no http or https address")
     if parts.username or parts.password:
         raise WebhookRefused(url=url[:200], reason="it carries a password; the signature says who sends")
+    lookup = functools.partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            found = await asyncio.get_running_loop().run_in_executor(_LOOKUPS, lookup)
+    except TimeoutError:
+        reason = f"who {host} is could not be found out within {LOOKUP_SECONDS:g} seconds"
+        raise WebhookRefused(url=url[:200], reason=reason) from None
     except (OSError, UnicodeError):  # the second for what can be no name, such as one with two dots in a row
         raise WebhookRefused(url=url[:200], reason=f"nobody is known as {host}") from None
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]

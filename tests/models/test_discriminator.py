@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from models.discriminator import FeatureDiscriminator, PixelDiscriminator
+from models.discriminator import FeatureDiscriminator, PixelDiscriminator, _batch_deviation
 from models.features import STAGE_CHANNELS
 
 
@@ -43,6 +43,24 @@ def test_pictures_that_look_alike_are_told_from_pictures_that_differ():
     alike = judge(one.expand(8, -1, -1, -1))
     among_others = judge(torch.cat((one, torch.randn(7, 3, 8, 8))))
     assert not torch.allclose(alike[:1], among_others[:1], atol=1e-4)
+
+
+def test_pictures_of_a_class_that_look_alike_are_told_from_others_however_the_classes_differ():
+    torch.manual_seed(0)
+    labels = torch.tensor([0, 1, 0, 1, 0, 1, 2, 0])
+    one_each = 10 * torch.randn(3, 5, 4, 4)
+    collapsed = _batch_deviation(one_each[labels], labels)[..., 0, 0]
+    assert collapsed.shape == (8, 5)
+    assert collapsed.max() < 1e-3
+    varied = one_each[labels] + torch.randn(8, 5, 4, 4)
+    measured = _batch_deviation(varied, labels)[..., 0, 0]
+    of_ones = varied[labels == 1].std(0, unbiased=False).mean((1, 2))
+    assert torch.allclose(measured[labels == 1], of_ones.expand(3, -1), rtol=1e-3)
+    assert measured[6].max() < 1e-3  # alone in its class: nothing to be told
+    judge = PixelDiscriminator((8, 8), base=4, channels=3, classes=3)
+    pictures = torch.randn(3, 3, 8, 8)[labels]
+    other = torch.cat((pictures[:2], torch.randn(6, 3, 8, 8)))
+    assert not torch.allclose(judge(pictures, labels)[:2], judge(other, labels)[:2], atol=1e-4)
 
 
 def test_a_head_judges_every_scale_of_the_trunk():

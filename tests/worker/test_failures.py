@@ -1,5 +1,7 @@
 """What a client is told of an exception."""
 
+import errno
+
 import obstore.exceptions
 import pytest
 import redis
@@ -19,6 +21,8 @@ from worker import failures
         (sqlalchemy.exc.OperationalError("SELECT 1", {}, OSError("secret")), "storage_unavailable"),
         (redis.ConnectionError("refused"), "storage_unavailable"),
         (redis.TimeoutError("no answer"), "storage_unavailable"),
+        (OSError(errno.ENOSPC, "No space left on secret"), "storage_unavailable"),
+        (FileNotFoundError("secret"), "internal"),
         (ZeroDivisionError("secret"), "internal"),
     ],
 )

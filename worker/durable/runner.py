@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+import obstore.exceptions
 import redis
+import sqlalchemy as sa
 import sqlalchemy.exc
 import structlog
 
@@ -18,8 +20,10 @@ from app.contract.database import Database, now
 from app.contract.errors import LikenessError, StorageUnavailable
 from app.contract.messages import EVENTS_CHANNEL
 from app.contract.states import JobState
+from app.contract.store import Store, StorePath
 from worker import failures
 from worker.durable.lease import Lease
+from worker.durable.outage import outlast
 
 _log = structlog.get_logger()
 
@@ -29,16 +33,23 @@ class Stopped(Exception):
 
 
 class Work:
-    """A claimed job, as its kind sees it."""
+    """A claimed job, as its kind sees it.
+
+    Attributes:
+        stopping: whether the job should leave off.
+        needless: paths of objects that nobody needs any more once the job's success is written down. Until then another
+            attempt may come, and need them.
+    """
 
     def __init__(self, job: jobs.Job, *, stopping: Callable[[], bool], append: Callable[..., None]) -> None:
         self.job = job
-        self._stopping = stopping
+        self.stopping = stopping
+        self.needless: list[StorePath] = []
         self._append = append
 
     def check(self) -> None:
         """Raise `Stopped` when the job should leave off. To be called at least every second or so."""
-        if self._stopping():
+        if self.stopping():
             raise Stopped
 
     def say(self, kind: str, data: dict[str, Any], **columns: Any) -> None:
@@ -56,12 +67,13 @@ class Runner:
     Args:
         worker: who claims, told in the job's events.
         kinds: what this worker can do.
-        max_attempts: a job whose storage fails is queued again until it was tried so often.
+        max_attempts: a job whose storage fails although it is there is queued again until it was tried so often.
     """
 
     def __init__(
         self,
         database: Database,
+        store: Store,
         client: redis.Redis,
         *,
         worker: str,
@@ -70,6 +82,7 @@ class Runner:
         max_attempts: int,
     ) -> None:
         self._database = database
+        self._store = store
         self._redis = client
         self._worker = worker
         self._kinds = kinds
@@ -99,7 +112,7 @@ class Runner:
                 append=lambda kind, data, **columns: self._say(job, kind, data, **columns),
             )
             try:
-                end = functools.partial(self._finish, wanted=JobState.SUCCEEDED, why="done", output=self._do(work))
+                end = functools.partial(self._succeed, work=work, output=self._do(work))
             except leases.LeaseLost:
                 lease.lost = True
             except Stopped:
@@ -108,7 +121,8 @@ class Runner:
                 failure = failures.told(error)
                 log.warning("job failed", code=failure.code, detail=failure.detail)
                 span.failed(failure.code)
-                end = functools.partial(self._fail, failure=failure)
+                outage = isinstance(failure, StorageUnavailable) and outlast(self._try_out, stopping=work.stopping)
+                end = functools.partial(self._fail, failure=failure, outage=outage)
         if not lease.lost:
             lease.lost = not self._ended(job, end)
         log.info("job lost to another worker" if lease.lost else "job ended")
@@ -152,12 +166,30 @@ class Runner:
             leases.hand_over(session, job, why, spent=spent)
         self._wake(job)
 
-    def _fail(self, job: jobs.Job, *, failure: LikenessError) -> None:
-        if isinstance(failure, StorageUnavailable) and job.attempt < self._max_attempts:
-            self._let_go(job, why="the storage did not answer", spent=True)
+    def _succeed(self, job: jobs.Job, *, work: Work, output: dict[str, Any]) -> None:
+        self._finish(job, wanted=JobState.SUCCEEDED, why="done", output=output)
+        try:
+            self._store.delete(*work.needless)
+        except obstore.exceptions.BaseError as error:  # they go with the job
+            _log.warning("what a job needs no more stays for now", job=job.id, error=str(error))
+
+    def _fail(self, job: jobs.Job, *, failure: LikenessError, outage: bool) -> None:
+        if outage or (isinstance(failure, StorageUnavailable) and self._attempts(job) < self._max_attempts):
+            self._let_go(job, why="the storage did not answer", spent=not outage)
             return
         error = {"code": failure.code, "title": failure.title, "detail": failure.detail}
         self._finish(job, wanted=JobState.FAILED, why=failure.code, error=error)
+
+    def _attempts(self, job: jobs.Job) -> int:
+        """Those of the job that count: what it has done meanwhile lets the count begin again."""
+        with self._database.session() as session:
+            row = jobs.get(session, job.id)
+        return row.attempt if row is not None else job.attempt
+
+    def _try_out(self) -> None:
+        self._store.try_out()
+        with self._database.session() as session:
+            session.execute(sa.select(1))
 
     def _finish(self, job: jobs.Job, *, wanted: JobState, why: str, **facts: Any) -> None:
         with self._database.session() as session:

@@ -1,7 +1,8 @@
 """The durable kinds of classifying and drawing: many pictures in slices, each slice one turn at the device.
 
-What a slice made is in the store before the job's progress says so. An attempt that comes after another one goes on
-from that progress; a slice that is done twice writes the same bytes under the same names.
+What a slice made is in the store, and on its disk, before the job's progress says so. An attempt that comes after
+another one goes on from that progress, perhaps in slices of another size; a picture that is done twice becomes the same
+bytes.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from app.contract import tracing
 from app.contract.database import now
 from app.contract.messages import Drawing, Reply, pack
 from app.contract.schemas.generate import EXTENSIONS
-from app.contract.store import Store
+from app.contract.store import Store, StorePath
 from models import images
 from worker.durable.runner import Kind, Work
 from worker.reporter import Reporter
@@ -64,6 +65,7 @@ class BatchJobs:
             with tracing.span("encode"):
                 for position, pixels in enumerate(drawn, start):
                     self._store.put(self._picture_path(work, position), _encoded(pixels, request, position))
+                self._store.settle(*(self._picture_path(work, position) for position in range(start, end)))
 
         compute_ms = self._slices(work, draw, total=len(drawings))
         made = [self._described(work, drawing.seed, position) for position, drawing in enumerate(drawings)]
@@ -74,6 +76,7 @@ class BatchJobs:
         request, engine = work.job.request, self._loaded.engine(work.job.request["digest"])
         count, shape = int(request["count"]), tuple(request["shape"])
         pixels = pictures(self._store.get(f"jobs/{work.job.id}/input/pixels"), shape=shape, count=count)
+        parts = f"jobs/{work.job.id}/parts"
 
         def classify(start: int, end: int) -> None:
             part = pixels[start:end]
@@ -81,16 +84,14 @@ class BatchJobs:
                 arrays: list[np.ndarray] = [*engine.classify(part)]
                 if request["explain"]:
                     arrays.append(engine.explain(part, range(len(part))))
-            self._store.put(self._part_path(work, start), _to_bytes(arrays))
+            self._store.put(f"{parts}/{start}-{end}", _to_bytes(arrays), lasting=True)
 
         compute_ms = self._slices(work, classify, total=count)
-        starts = range(0, count, self._slice_images)
-        parts = [_from_bytes(self._store.get(self._part_path(work, start))) for start in starts]
-        arrays = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        work.needless += self._store.list(parts)
+        arrays = self._joined(work.needless, count=count)
         told = Reply(batch=work.job.id, compute_ms=compute_ms, shape=arrays[0].shape)
         path = f"jobs/{work.job.id}/output/reply"
-        self._store.put(path, pack(told, *(array.tobytes() for array in arrays)))
-        self._store.delete(*(self._part_path(work, start) for start in starts))
+        self._store.put(path, pack(told, *(array.tobytes() for array in arrays)), lasting=True)
         return {"model": request["model"], "reply": path, "count": count, "timing": _timing(work, compute_ms)}
 
     def _slices(self, work: Work, run: Callable[[int, int], None], *, total: int) -> float:
@@ -124,8 +125,17 @@ class BatchJobs:
     def _picture_path(self, work: Work, position: int) -> str:
         return f"jobs/{work.job.id}/output/{position}.{EXTENSIONS[work.job.request['format']]}"
 
-    def _part_path(self, work: Work, start: int) -> str:
-        return f"jobs/{work.job.id}/parts/{start}"
+    def _joined(self, parts: Sequence[StorePath], *, count: int) -> list[np.ndarray]:
+        """The arrays of all `count` pictures, from parts whose names begin with the number of their first one. They
+        overlap where another attempt had slices of another size."""
+        pieces, done = [], 0
+        for first, path in sorted((int(path.rsplit("/", 1)[1].partition("-")[0]), path) for path in parts):
+            arrays = [array[max(done - first, 0) :] for array in _from_bytes(self._store.get(path))]
+            pieces.append(arrays)
+            done += len(arrays[0])
+        if done != count:
+            raise AssertionError(f"parts of {done} pictures where {count} are done")
+        return [np.concatenate(column) for column in zip(*pieces, strict=True)]
 
 
 def _encoded(pixels: np.ndarray, request: dict[str, Any], position: int) -> bytes:

@@ -10,9 +10,9 @@ import redis
 import sqlalchemy.exc
 import structlog
 
-from app.contract import events, jobs, leases, registry, training
+from app.contract import events, jobs, leases, registry, retention, training
 from app.contract.database import Database, now
-from app.contract.store import Store, checkpoint_path
+from app.contract.store import Store, StorePath, checkpoint_path
 from worker import wakes
 from worker.durable.patience import patiently
 from worker.trainings import reports
@@ -22,7 +22,8 @@ _log = structlog.get_logger()
 KEPT_STATES = 2
 
 KEPT_VERSIONS = 5
-"""Of a run's checkpoints the newest stay usable; others make room unless somebody has let an alias refer to them."""
+"""Of a run's checkpoints the newest stay usable; others make room unless an alias refers to them, or a job that has
+not ended."""
 
 KEPT_SECONDS = 60.0
 MOST_VERSIONS = 20
@@ -134,9 +135,14 @@ class Logbook:
                 file.unlink()
         return found
 
-    def forget_states(self) -> None:
-        """Remove what the run could go on from: it has ended well."""
-        self._store.delete(*self._store.list(training.snapshots_folder(self.job.id)))
+    def states(self) -> list[StorePath]:
+        """What the run could go on from; nobody needs it once the run has ended well. Empty where that cannot be told
+        now, and found by the retention then."""
+        try:
+            return self._store.list(training.snapshots_folder(self.job.id))
+        except obstore.exceptions.BaseError as error:
+            _log.warning("the states of a run stay for now", job=self.job.id, error=str(error))
+            return []
 
     def _make_room(self) -> None:
         """Remove what is kept no longer. What cannot be removed now is removed after the next snapshot."""
@@ -160,7 +166,8 @@ class Logbook:
                 return
             recent = [version for version in run.versions[:MOST_VERSIONS] if version.created_at >= told]
             kept = {version.digest for version in (*run.versions[:KEPT_VERSIONS], *recent)}
-            gone = [version.digest for version in run.versions if version.digest not in {*kept, *run.aliases.values()}]
+            kept |= {*run.aliases.values(), *retention.named_by_living_jobs(session)}
+            gone = [version.digest for version in run.versions if version.digest not in kept]
             unused = [digest for digest in gone if registry.clear_away(session, model=run.name, digest=digest)]
         if gone:
             wakes.registry(self._redis, self.job.id)

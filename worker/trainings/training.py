@@ -92,7 +92,7 @@ class Training:
             assert snapshot.model is not None
             with tracing.span("publish"):
                 output = self._publishing.publish(work, request, log, snapshot=snapshot, folder=Path(scratch))
-        log.forget_states()
+        work.needless += log.states()
         return output
 
     def _note_speed(self, preset: str, log: Logbook) -> None:
@@ -101,8 +101,7 @@ class Training:
 
     def _train(self, work: Work, request: TrainingRequest, log: Logbook, folder: Path) -> Snapshot:
         """The final snapshot."""
-        with self._database.session() as session:
-            snapshot = training.last_snapshot(session, work.job.id)
+        snapshot = self._newest(work.job)
         if snapshot is None or not snapshot.final:
             log.stage(Stage.PREPARING)
         self._fetch_pictures(request, folder)
@@ -120,6 +119,13 @@ class Training:
                 log.note("log", {"line": f"the process {run.ending}; it starts again from the last snapshot"})
                 time.sleep(min(0.2 * 2**restarts, 2.0))
         return snapshot
+
+    def _newest(self, job: jobs.Job) -> Snapshot | None:
+        """The last snapshot that can be gone on from. In a service made of a backup the very last may be none: a run
+        removes old states while they are copied."""
+        with self._database.session() as session:
+            found = training.snapshots(session, job.id)
+        return next((one for one in reversed(found) if one.final or self._store.exists(one.resume)), None)
 
     def _asked(self, work: Work, request: TrainingRequest, snapshot: Snapshot | None, folder: Path) -> dict[str, Any]:
         """The child's request; the state it goes on from lies in `folder` afterwards."""

@@ -143,13 +143,13 @@ def test_the_last_snapshot_is_what_a_run_goes_on_from(database: Database) -> Non
         made = jobs.create(session, kind=training.KIND, queue="train", request={})
         job = leases.claim(session, made.id, worker="train-0", lease_seconds=30)
         assert job is not None
-        assert training.last_snapshot(session, job.id) is None
+        assert training.snapshots(session, job.id) == []
         for images in (10, 20):
             snapshot = training.Snapshot(images=images, seconds=1, resume="x", resume_sha256="y", final=False)
             leases.append(session, job, "snapshot", snapshot.model_dump(mode="json"))
         leases.append(session, job, "progress", {"images": 25})
     with database.session() as session:
-        last = training.last_snapshot(session, job.id)
+        last = training.snapshots(session, job.id)[-1]
     assert last is not None
     assert last.images == 20
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 import redis
 import sqlalchemy.exc
+from sqlalchemy.orm import Session
 
 from app import redis_client
 from app.access import limits
 from app.access.caller import ANYONE, Caller
 from app.access.limits import Limits, Spender
-from app.contract import leases
+from app.contract import jobs, leases
 from app.contract.errors import IdempotencyConflict, JobFinished, LimitReached, QueueFull, UnknownJob
 from app.contract.jobs import Job
 from app.contract.messages import PREFIX
@@ -174,6 +175,18 @@ async def test_what_belongs_to_a_job_stays_where_the_database_may_have_taken_it(
             await world.accept()
         assert len(world.store.list("jobs")) == kept
         assert len(world.durable.page(ANYONE, limit=10, after=None)) == kept
+
+
+async def test_a_job_is_accepted_though_it_cannot_be_noted_that_it_was_sent(
+    tmp_path: Path, api_redis: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_session: Session, _job_id: str) -> None:
+        raise sqlalchemy.exc.OperationalError("UPDATE", {}, OSError("the server closed the connection"))
+
+    monkeypatch.setattr(jobs, "mark_sent", away)
+    async with living(tmp_path, api_redis) as world:
+        job = await world.accept()
+        assert world.durable.get(job.id, ANYONE).state is JobState.QUEUED
 
 
 async def test_the_same_key_with_another_body_is_refused(tmp_path: Path, api_redis: str) -> None:

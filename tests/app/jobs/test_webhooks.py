@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import http.server
 import json
+import os
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -233,6 +235,31 @@ async def test_public_addresses_are_taken_and_private_ones_when_allowed() -> Non
     assert await webhook_address.check("https://8.8.8.8/x", private=False) == "8.8.8.8"
     assert await webhook_address.check("https://[64:ff9b::8.8.8.8]/x", private=False) == "64:ff9b::808:808"
     assert await webhook_address.check("http://127.0.0.1:9/x", private=True) == "127.0.0.1"
+
+
+async def test_names_that_nobody_tells_of_hold_up_no_one_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, told = socket.getaddrinfo, threading.Event()
+
+    def silent(host: str, *arguments: Any, **options: Any) -> Any:
+        if host == "silent.example":
+            told.wait(30)
+        return asked(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    monkeypatch.setattr(webhook_address, "LOOKUP_SECONDS", 0.5)
+    checks = [
+        asyncio.create_task(webhook_address.check("https://silent.example/x", private=False))
+        for _ in range((os.cpu_count() or 1) + 4)  # as many as asyncio has threads
+    ]
+    try:
+        await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            assert await webhook_address.check("https://8.8.8.8/x", private=False) == "8.8.8.8"
+            assert await asyncio.to_thread(lambda: 1) == 1
+            refused = await asyncio.gather(*checks, return_exceptions=True)
+    finally:
+        told.set()
+    assert all(isinstance(one, WebhookRefused) and "0.5 seconds" in one.detail for one in refused)
 
 
 def test_a_body_says_what_it_is(database: Database) -> None:

@@ -13,6 +13,7 @@ import redis
 from app.contract import jobs
 from app.contract.database import Database
 from app.contract.states import JobState
+from app.contract.store import Store
 from tests.worker.running import until
 from worker.durable.lane import Lane
 from worker.durable.lease import Lease
@@ -28,10 +29,11 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @contextmanager
-def lane(database: Database, redis_url: str, run: Callable[[Work], dict[str, Any]]) -> Iterator[Lane]:
+def lane(database: Database, folder: Path, redis_url: str, run: Callable[[Work], dict[str, Any]]) -> Iterator[Lane]:
     """A lane of a worker of its own that runs jobs of the kind "draw" while the block runs."""
     with redis.Redis.from_url(redis_url) as client:
-        runner = Runner(database, client, worker="w", kinds={"draw": run}, lease_seconds=30, max_attempts=3)
+        store = Store((folder / "store").as_uri())
+        runner = Runner(database, store, client, worker="w", kinds={"draw": run}, lease_seconds=30, max_attempts=3)
         lane = Lane("draw", kinds=frozenset({"draw"}), database=database, runner=runner)
         lane.start()
         yield lane
@@ -53,7 +55,7 @@ def state(database: Database, job_id: str) -> JobState | None:
 
 
 def test_one_message_is_enough_for_all_that_waits_and_the_oldest_comes_first(
-    database: Database, redis_url: str
+    database: Database, tmp_path: Path, redis_url: str
 ) -> None:
     ran: list[str] = []
 
@@ -62,24 +64,24 @@ def test_one_message_is_enough_for_all_that_waits_and_the_oldest_comes_first(
         return {}
 
     first, other, second, third = accept(database, "draw", "bake", "draw", "draw")
-    with lane(database, redis_url, draw):
+    with lane(database, tmp_path, redis_url, draw):
         until(lambda: state(database, third) is JobState.SUCCEEDED)
     assert ran == [first, second, third]
     assert state(database, other) is JobState.QUEUED
 
 
-def test_an_idle_worker_takes_what_a_busy_one_was_told_of(database: Database, redis_url: str) -> None:
+def test_an_idle_worker_takes_what_a_busy_one_was_told_of(database: Database, tmp_path: Path, redis_url: str) -> None:
     go_on = threading.Event()
 
     def hold(work: Work) -> dict[str, Any]:
         go_on.wait(60)
         return {}
 
-    with lane(database, redis_url, hold) as busy:
+    with lane(database, tmp_path, redis_url, hold) as busy:
         (held,) = accept(database, "draw")
         busy.wake()
         until(lambda: state(database, held) is JobState.RUNNING)
-        with lane(database, redis_url, lambda _: {}):
+        with lane(database, tmp_path, redis_url, lambda _: {}):
             (told_to_the_wrong_one,) = accept(database, "draw")
             busy.wake()
             until(lambda: state(database, told_to_the_wrong_one) is JobState.SUCCEEDED)
@@ -87,14 +89,16 @@ def test_an_idle_worker_takes_what_a_busy_one_was_told_of(database: Database, re
         go_on.set()
 
 
-def test_a_lane_that_leaves_hands_its_job_over_and_takes_no_other(database: Database, redis_url: str) -> None:
+def test_a_lane_that_leaves_hands_its_job_over_and_takes_no_other(
+    database: Database, tmp_path: Path, redis_url: str
+) -> None:
     def until_stopped(work: Work) -> dict[str, Any]:
         while True:
             work.check()
             time.sleep(0.01)
 
     held, waiting = accept(database, "draw", "draw")
-    with lane(database, redis_url, until_stopped) as leaving:
+    with lane(database, tmp_path, redis_url, until_stopped) as leaving:
         until(lambda: state(database, held) is JobState.RUNNING)
         leaving.leave()
         until(lambda: state(database, held) is JobState.QUEUED)
@@ -102,7 +106,7 @@ def test_a_lane_that_leaves_hands_its_job_over_and_takes_no_other(database: Data
 
 
 def test_a_lane_goes_on_after_a_failure_that_nobody_expected(
-    database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    database: Database, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold, refused = Lease.__enter__, []
 
@@ -114,6 +118,6 @@ def test_a_lane_goes_on_after_a_failure_that_nobody_expected(
 
     monkeypatch.setattr(Lease, "__enter__", once_without_a_thread)
     left, next_one = accept(database, "draw", "draw")
-    with lane(database, redis_url, lambda _: {}):
+    with lane(database, tmp_path, redis_url, lambda _: {}):
         until(lambda: state(database, next_one) is JobState.SUCCEEDED)
     assert state(database, left) is JobState.RUNNING  # until its lease runs out

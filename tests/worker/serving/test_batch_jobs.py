@@ -75,6 +75,10 @@ def database(tmp_path) -> Iterator[Database]:
     database.close()
 
 
+def lost(kind: str, data: dict, **columns) -> None:
+    raise leases.LeaseLost
+
+
 def claimed(database, kind: str, request: dict) -> jobs.Job:
     with database.session() as session:
         job = jobs.create(session, kind=kind, queue="infer", request=request)
@@ -125,7 +129,8 @@ def test_a_classified_job_leaves_the_reply_of_one_large_batch(batch_jobs, store,
     request = {"model": "clothing", "digest": digest, "count": 5, "shape": [8, 8, 1], "explain": True}
     job, log = claimed(database, "classify", request), Log()
     store.put(f"jobs/{job.id}/input/pixels", PIXELS.tobytes())
-    output = batch_jobs.classify(Work(job, stopping=log.stopping, append=log.append))
+    work = Work(job, stopping=log.stopping, append=log.append)
+    output = batch_jobs.classify(work)
     reply, body = messages.unpack(store.get(output["reply"]))
     probabilities, energies = loaded.engine(digest).classify(PIXELS)
     assert reply.shape == (5, 4)
@@ -133,7 +138,45 @@ def test_a_classified_job_leaves_the_reply_of_one_large_batch(batch_jobs, store,
     np.testing.assert_allclose(np.frombuffer(body[80:100], np.float32), energies, rtol=1e-5)
     assert len(body) == 100 + 5 * 64
     assert store.list(f"jobs/{job.id}/output") == [output["reply"]]
-    assert store.list(f"jobs/{job.id}/parts") == []
+    assert store.list(f"jobs/{job.id}/parts") == work.needless
+
+
+def test_a_classified_job_whose_end_was_not_written_down_is_answered_with_the_same_bytes(
+    batch_jobs, store, database, versions
+):
+    request = {"model": "clothing", "digest": versions.classifier, "count": 5, "shape": [8, 8, 1], "explain": True}
+    job, log = claimed(database, "classify", request), Log()
+    store.put(f"jobs/{job.id}/input/pixels", PIXELS.tobytes())
+    output = batch_jobs.classify(Work(job, stopping=log.stopping, append=log.append))
+    reply = messages.unpack(store.get(output["reply"]))[1]
+    again = job.model_copy(update={"progress": log.said[-1]})
+    output = batch_jobs.classify(Work(again, stopping=log.stopping, append=log.append))
+    assert messages.unpack(store.get(output["reply"]))[1] == reply
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 3), (3, 2), (1, 4), (4, 1)])
+def test_another_attempt_may_have_slices_of_another_size(store, loaded, reporter, database, versions, before, after):
+    request = {"model": "clothing", "digest": versions.classifier, "count": 5, "shape": [8, 8, 1], "explain": False}
+    job, log = claimed(database, "classify", request), Log(stop_after=1)
+    store.put(f"jobs/{job.id}/input/pixels", PIXELS.tobytes())
+
+    def of(slice_images: int) -> BatchJobs:
+        return BatchJobs(store, loaded=loaded, turns=threading.Lock(), slice_images=slice_images, reporter=reporter)
+
+    with pytest.raises(Stopped):
+        of(before).classify(Work(job, stopping=log.stopping, append=log.append))
+    frozen = of(before)  # a worker that lost its lease, and wakes to write one more slice
+    late = job.model_copy(update={"progress": log.said[-1]})
+    output = of(after).classify(Work(late, stopping=lambda: False, append=Log().append))
+    with pytest.raises(leases.LeaseLost):
+        frozen.classify(Work(late, stopping=lambda: False, append=lost))
+    reply = messages.unpack(store.get(output["reply"]))[1]
+    output = of(after).classify(
+        Work(late.model_copy(update={"progress": {"images": 5}}), stopping=lambda: False, append=lost)
+    )
+    assert messages.unpack(store.get(output["reply"]))[1] == reply
+    probabilities, _ = loaded.engine(versions.classifier).classify(PIXELS)
+    np.testing.assert_allclose(np.frombuffer(reply[:80], np.float32), probabilities.ravel(), rtol=1e-5)
 
 
 def test_a_job_whose_worker_is_killed_is_done_once_by_the_next(redis_url, tmp_path, versions):

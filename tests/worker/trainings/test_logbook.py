@@ -1,6 +1,6 @@
 """What stays of a run's snapshots: the newest, those that somebody may be about to use, those that are in use."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from app.contract import events, jobs, leases, registry, training
 from app.contract.database import Database, now
+from app.contract.states import JobState
 from app.contract.store import Store, checkpoint_path
 from app.contract.tables import VersionRow
 from tests.worker import tiny
@@ -103,10 +104,31 @@ def test_one_that_an_alias_refers_to_stays(run: Run) -> None:
     assert not run.store.exists(checkpoint_path(old))
 
 
+@pytest.mark.parametrize(
+    "request_of", [lambda ref, digest: {"resume_from": ref}, lambda ref, digest: {"digest": digest}]
+)
+def test_one_that_a_job_waits_to_use_stays_until_that_has_ended(
+    run: Run, request_of: Callable[[str, str], dict[str, str]]
+) -> None:
+    used = run.snapshot(1)
+    asked = request_of(f"{run.job.id}@sha256:{used}", used)
+    with run.database.session() as session:
+        waiting = jobs.create(session, kind="generate", queue="infer", request=asked)
+    run.age()
+    made = [run.snapshot(number) for number in range(2, logbook.KEPT_VERSIONS + 2)]
+    assert run.usable() == {used, *made}
+    assert run.store.exists(checkpoint_path(used))
+    with run.database.session() as session:
+        jobs.ask(session, waiting.id, JobState.CANCELLED, "someone said so")
+    run.age()
+    run.snapshot(logbook.KEPT_VERSIONS + 2)
+    assert used not in run.usable()
+
+
 def test_a_snapshot_keeps_the_seconds_it_was_told_though_no_progress_came_before(run: Run) -> None:
     run.snapshot(3)
     with run.database.session() as session:
-        last = training.last_snapshot(session, run.job.id)
+        last = training.snapshots(session, run.job.id)[-1]
     assert last is not None
     assert last.seconds == 7.5
 

@@ -82,6 +82,21 @@ def test_a_run_is_saved_and_paused_within_two_seconds_and_goes_on(bench: Bench, 
     trainable.check_story(bench, job_id)
 
 
+def test_a_run_whose_last_state_is_not_there_goes_on_from_the_one_before(
+    bench: Bench, shared: subprocess.Popen
+) -> None:
+    job_id = bench.submit(settings={**trainable.LONG, "images": 12_800})
+    bench.until_snapshots(job_id, 3)
+    bench.ask(job_id, JobState.PAUSED)
+    bench.until(job_id, lambda job: job.state is JobState.PAUSED)
+    before, last = bench.events(job_id, "snapshot")[-2:]
+    bench.store.delete(last.data["resume"])  # as in a service that was restored from a backup
+    bench.ask(job_id, JobState.QUEUED)
+    assert bench.until(job_id, lambda job: job.state.final).state is JobState.SUCCEEDED
+    first = min(e.data["images"] for e in bench.events(job_id, "progress") if e.number > last.number)
+    assert before.data["images"] < first <= before.data["images"] + trainable.FAST["report_images"]
+
+
 def test_a_cancelled_run_ends_within_two_seconds(bench: Bench, shared: subprocess.Popen) -> None:
     def seconds_until_cancelled() -> float:
         job_id = bench.submit(settings={**trainable.LONG, "images": 10**9})
