@@ -105,9 +105,10 @@ def _answer(path: str) -> Callable[..., Response]:
 
 
 for _path in PAGES:
-    router.add_api_route(_path, _answer(_path), methods=["GET"])
+    router.add_api_route(_path, _answer(_path), methods=["GET", "HEAD"])
 
 
+@router.head("/favicon.ico")
 @router.get("/favicon.ico")
 def favicon() -> Response:
     """For browsers that show something else than a page, and look for its icon where icons once were."""

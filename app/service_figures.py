@@ -22,14 +22,15 @@ from app.contract.database import Database, now
 from app.contract.messages import INFER_QUEUE, PREFIX, TRAIN_QUEUE, WorkerReport
 from app.contract.states import JobState
 from app.contract.tables import JobRow
+from app.interactive.workers import Workers
 
 Family = CounterMetricFamily | GaugeMetricFamily
 Figure = Callable[[WorkerReport], float]
 
 
-async def text(client: redis.asyncio.Redis, database: Database, reports: Sequence[WorkerReport]) -> bytes:
+async def text(client: redis.asyncio.Redis, database: Database, workers: Workers) -> bytes:
     """The figures in Prometheus' text format."""
-    families = list(of_workers(reports))
+    families = list(of_workers(workers.reports, silent=workers.silent, restarts=workers.restarts))
     up = GaugeMetricFamily("likeness_part_up", "Whether a part answered just now.", labels=["part"])
     for part, figures in (("redis", _queues(client)), ("database", asyncio.to_thread(_jobs, database))):
         try:
@@ -85,15 +86,26 @@ def _jobs(database: Database) -> list[Family]:
     return [counts, oldest]
 
 
-def of_workers(reports: Sequence[WorkerReport]) -> Iterable[Family]:
-    """What workers say of themselves."""
+def of_workers(
+    reports: Sequence[WorkerReport], *, silent: Sequence[WorkerReport], restarts: Mapping[str, int]
+) -> Iterable[Family]:
+    """What workers say of themselves. Of a `silent` one, which may be gone, no more than that it is missed."""
     names = ["worker", "queue"]
+    age = GaugeMetricFamily(
+        "likeness_worker_report_age_seconds", "Seconds since the worker's last report.", labels=names
+    )
+    again = CounterMetricFamily(
+        "likeness_worker_restarts", "Starts of the worker after the first one this process saw.", labels=names
+    )
+    for report in (*reports, *silent):
+        age.add_metric([report.name, report.queue], max(0.0, time.time() - report.at))
+        again.add_metric([report.name, report.queue], restarts[report.name])
+    yield from (age, again)
     state = GaugeMetricFamily("likeness_worker_state", "1 for the state a worker is in.", labels=[*names, "state"])
     for report in reports:
         state.add_metric([report.name, report.queue, report.state], 1)
     yield state
     gauges: Mapping[str, tuple[str, Figure]] = {
-        "report_age_seconds": ("Seconds since the worker's last report.", lambda r: max(0.0, time.time() - r.at)),
         "loaded_models": ("Networks in memory.", lambda r: len(r.loaded)),
         "memory_bytes": ("Memory of the worker in RAM.", lambda r: r.memory_bytes),
         "device_memory_bytes": ("Memory of the worker on its GPU.", lambda r: r.device_memory_bytes),

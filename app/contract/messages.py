@@ -4,6 +4,7 @@ The pixels of a classify batch lie under a Redis key of their own; the message c
 string pushed to the asking process's list: a 4-byte big-endian length, that many bytes of JSON, then raw bytes.
 """
 
+import contextlib
 import time
 from collections.abc import Iterable
 from enum import StrEnum
@@ -167,20 +168,21 @@ WORKER_TTL_SECONDS = 15
 """A worker is taken for dead when it has not renewed its report for this long."""
 
 
-def living(reports: Iterable[bytes | str]) -> list[WorkerReport]:
-    """The workers that live, by what lies under `WORKERS_KEY`.
+def readable(reports: Iterable[bytes | str]) -> list[WorkerReport]:
+    """What lies under `WORKERS_KEY`, also of workers that were killed, which take none away.
 
-    What cannot be read is passed over: a worker of another version wrote it, and one that was killed takes none away.
+    What cannot be read is passed over: a worker of another version wrote it.
     """
     found = []
     for text in reports:
-        try:
-            report = WorkerReport.model_validate_json(text)
-        except ValidationError:
-            continue
-        if report.lives:
-            found.append(report)
+        with contextlib.suppress(ValidationError):
+            found.append(WorkerReport.model_validate_json(text))
     return found
+
+
+def living(reports: Iterable[bytes | str]) -> list[WorkerReport]:
+    """The workers that live, by what lies under `WORKERS_KEY`."""
+    return [report for report in readable(reports) if report.lives]
 
 
 def pack(reply: Reply, *arrays: bytes | memoryview) -> bytes:

@@ -167,7 +167,7 @@ def _arguments(url: str, options: dict[str, str]) -> dict[str, Any]:
     client = {name: value for name, value in options.items() if name in CLIENT_OPTIONS}
     bucket = {name: value for name, value in options.items() if name not in CLIENT_OPTIONS}
     arguments: dict[str, Any] = {**bucket, "retry_config": RETRIES}
-    if client:  # in whose place the environment's own, such as AWS_ALLOW_HTTP, count no more; also where it is empty
+    if client:  # options of the client that are given, even none at all, end those of the environment: AWS_ALLOW_HTTP
         arguments["client_options"] = client
     return arguments
 

@@ -34,9 +34,18 @@ class Addresses:
         self._usage = usage
 
     async def answer(
-        self, request: Request, viewer: Viewer, seed: str, format: PictureFormat, options: FaceOptions
+        self,
+        request: Request,
+        viewer: Viewer,
+        seed: str,
+        format: PictureFormat,
+        options: FaceOptions,
+        *,
+        tag_suffix: str = "",
     ) -> Response:
         """The picture of `seed`; 304 when the client has it; its stand-in where one is wanted and no worker can draw.
+
+        What is made of the picture before it is sent has other bytes, and wants a tag of its own: a `tag_suffix`.
 
         Raises:
             LikenessError: an option is not valid, or the picture cannot be had and no stand-in is wanted.
@@ -76,6 +85,7 @@ class Addresses:
             version=version,
             pinned=catalog.is_pinned(options.model),
             seed=seed,
+            tag_suffix=tag_suffix,
         )
 
     def respond(
@@ -88,6 +98,7 @@ class Addresses:
         version: Version,
         pinned: bool,
         seed: str | None = None,
+        tag_suffix: str = "",
     ) -> Response:
         """The answer with a picture that is there, or 304 when the client has it.
 
@@ -99,19 +110,21 @@ class Addresses:
             version: what drew it.
             pinned: whether the address named that version, so that the answer holds for ever.
             seed: whose picture it is, if it is of one.
+            tag_suffix: ends the entity tag of what will be sent in place of the file.
         """
         if viewer.grant is not None:
             self._usage.count(viewer.grant.key, drawn=made.drawn)
         picture = made.picture
+        tag = picture.sha256 + tag_suffix
         headers = {
-            "ETag": f'"{picture.sha256}"',
+            "ETag": f'"{tag}"',
             "Cache-Control": kept(viewer, pinned=pinned),
             "X-Likeness-Model": version.ref,
             "X-Likeness-SHA256": picture.sha256,
         }
         if seed is not None:
             headers["X-Likeness-Seed"] = seeds.header(seed)
-        if conditional.matches(request.headers.get("if-none-match"), picture.sha256):
+        if conditional.matches(request.headers.get("if-none-match"), tag):
             return Response(status_code=304, headers=headers)
         return Response(picture.data, media_type=media_type, headers=headers)
 

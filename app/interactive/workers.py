@@ -6,7 +6,8 @@ A worker that comes back under its name with a new boot has died in between, and
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Self
 
 import redis.asyncio
@@ -14,9 +15,13 @@ import redis.exceptions
 
 from app import signals
 from app.background import Background
-from app.contract.messages import WORKERS_CHANNEL, WORKERS_KEY, WorkerReport, WorkerState, living
+from app.contract.messages import WORKERS_CHANNEL, WORKERS_KEY, WorkerReport, WorkerState, readable
 
 POLL_SECONDS = 1.0
+
+SILENT_SECONDS = 600
+"""How long a worker is missed that fell silent. One that leaves in order takes its report away, and is not missed; one
+that was killed and replaced under another name, as a pod may be, never comes back to do so."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +33,10 @@ class Workers:
         client: where they report.
         wakes: tells that one has reported.
         on_poll: called after each look with whether Redis answered.
+
+    Attributes:
+        reports: those of the workers that live, by name.
+        silent: the last ones of workers that have not reported for a while, and did not say that they go.
     """
 
     def __init__(self, client: redis.asyncio.Redis, wakes: signals.Signals, *, on_poll: Callable[[bool], None]) -> None:
@@ -38,6 +47,7 @@ class Workers:
         self._returning: dict[str, float] = {}  # workers of a new boot that are not ready yet, and when they were seen
         self._watching = Background(self._watch)
         self.reports: tuple[WorkerReport, ...] = ()
+        self.silent: tuple[WorkerReport, ...] = ()
 
     async def __aenter__(self) -> Self:
         """Look once, and from then on each second."""
@@ -62,6 +72,12 @@ class Workers:
         """How many workers take what is put into `queue`."""
         return sum(report.takes(queue) for report in self.reports)
 
+    @property
+    def restarts(self) -> Mapping[str, int]:
+        """How often this process has seen each worker start anew, the silent ones included."""
+        names = (report.name for report in (*self.reports, *self.silent))
+        return {name: max(0, len(self._boots.get(name, ())) - 1) for name in names}
+
     async def look(self) -> None:
         """Read the reports now."""
         try:
@@ -70,7 +86,10 @@ class Workers:
             self._on_poll(False)
             return
         self._on_poll(True)
-        self.reports = tuple(sorted(living(found.values()), key=lambda report: report.name))
+        known = sorted(readable(found.values()), key=lambda report: report.name)
+        missed = time.time() - SILENT_SECONDS
+        self.reports = tuple(report for report in known if report.lives)
+        self.silent = tuple(report for report in known if not report.lives and report.at >= missed)
         for report in self.reports:
             self._compare(report)
 

@@ -142,10 +142,13 @@ async def dicebear(
     seed = given.pop("seed", None)
     given = {"size": _DICEBEAR_SIZE, "fallback": STAND_IN} | given | {"model": style}
     read, format = FaceOptions.read(given.items()), _DICEBEAR_FORMATS[extension]
-    answer = await addresses.answer(request, viewer, seed or seeds.fresh(), format, read)
+    drawing = extension == "svg"
+    answer = await addresses.answer(
+        request, viewer, seed or seeds.fresh(), format, read, tag_suffix="-svg" if drawing else ""
+    )
     if not seed:
         answer.headers["Cache-Control"] = "no-store"
-    return _as_svg(answer, read.size or 0) if extension == "svg" and answer.status_code == 200 else answer
+    return _as_svg(answer, read.size or 0) if drawing and answer.status_code == 200 else answer
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -183,7 +186,7 @@ def _person(text: str) -> str:
 
 
 def _as_svg(answer: Response, size: int) -> Response:
-    """The picture inside an SVG of its size; what holds for the picture holds for it."""
+    """The picture inside an SVG of its size; what the answer says of the picture holds for it."""
     data = base64.b64encode(bytes(answer.body)).decode()
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{size}" height="{size}" viewBox="0 0 {size} {size}">'
@@ -192,6 +195,4 @@ def _as_svg(answer: Response, size: int) -> Response:
     headers: dict[str, Any] = {
         key: value for key, value in answer.headers.items() if key not in ("content-length", "content-type")
     }
-    if "etag" in headers:
-        headers["etag"] = headers["etag"][:-1] + '-svg"'
     return Response(svg, media_type="image/svg+xml", headers=headers)

@@ -1,12 +1,12 @@
 """Faces in other people's pages: the script of the tag, the page to frame, and oEmbed."""
 
+import hashlib
 import html
 import re
 from typing import Annotated
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse
 
 from app import errors, pages, seeds
 from app.access import signing, viewing
@@ -24,7 +24,7 @@ from app.contract.schemas.embed import OEmbed
 from app.contract.schemas.generate import SMALLEST_SIZE
 from app.dependencies import CatalogPart, SettingsPart
 from app.drawing.face_options import FORMATS, FaceOptions
-from app.http import public_address
+from app.http import conditional, public_address
 
 router = APIRouter(tags=["faces"])
 
@@ -52,12 +52,17 @@ _PAGE = """<!doctype html>
 
 @router.head("/embed.js", include_in_schema=False)
 @router.get("/embed.js", include_in_schema=False)
-async def script() -> Response:
+def script(request: Request) -> Response:
     """The module that defines `<likeness-face>`. Any page may load it."""
-    headers = {"Cache-Control": SCRIPT_KEPT, "Access-Control-Allow-Origin": "*"}
-    return FileResponse(pages.WEB / "embed.js", media_type="text/javascript", headers=headers)
+    text = (pages.WEB / "embed.js").read_bytes()
+    tag = hashlib.sha256(text).hexdigest()
+    headers = {"Cache-Control": SCRIPT_KEPT, "Access-Control-Allow-Origin": "*", "ETag": f'"{tag}"'}
+    if conditional.matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
+    return Response(text, media_type="text/javascript", headers=headers)
 
 
+@router.head("/embed/{seed:path}", include_in_schema=False)
 @router.get(
     "/embed/{seed:path}",
     operation_id="getEmbedPage",
@@ -100,6 +105,7 @@ async def frame(
     return Response(text, media_type="text/html", headers=headers)
 
 
+@router.head("/oembed", include_in_schema=False, response_model_exclude_none=True)
 @router.get(
     "/oembed",
     operation_id="oembed",

@@ -38,12 +38,14 @@ router = APIRouter(tags=["health"])
 _PATIENCE_SECONDS = 2.0
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", operation_id="getLiveness", summary="Whether the process answers")
 async def liveness() -> Alive:
     """Asks nobody else: it says that this process is alive, and no more."""
     return Alive()
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get(
     "/readyz",
     operation_id="getReadiness",

@@ -24,5 +24,5 @@ async def get_metrics(
     metrics: MetricsPart, client: RedisPart, database: DatabasePart, workers: WorkersPart, _caller: Predictor
 ) -> Response:
     """Requests of the process that answers; queues, jobs and workers of the whole service."""
-    shared = await service_figures.text(client, database, workers.reports)
+    shared = await service_figures.text(client, database, workers)
     return Response(generate_latest(metrics.registry) + shared, media_type=CONTENT_TYPE_LATEST)

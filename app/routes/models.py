@@ -29,6 +29,7 @@ from app.contract.errors import (
 from app.contract.registry import Model, Version
 from app.contract.schemas.models import AliasTarget, ModelDetail, ModelEntry, ModelList, VersionView
 from app.dependencies import Admin, CatalogPart, CuratorPart, Predictor, Trainer
+from app.http import conditional
 from app.jobs import checkpoint_upload
 
 ROUTE = "/v1/models"
@@ -135,10 +136,12 @@ async def put_alias(
     response_class=Response,
     responses={
         200: {"content": openapi.files("application/octet-stream"), "description": "The file."},
+        304: {"description": "The client has these bytes already."},
         **errors.declared(Unauthenticated, UnknownModel, UnknownVersion, NothingYet),
     },
 )
 async def export_version(
+    request: Request,
     name: str,
     version: VersionName,
     curator: CuratorPart,
@@ -147,13 +150,12 @@ async def export_version(
 ) -> Response:
     """The checkpoint, or the graph that serving workers run on a CPU."""
     found, size, data = await asyncio.to_thread(curator.export, name, version, onnx=format == "onnx")
+    tag = f"{found.digest}-{format}"
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "private, max-age=31536000, immutable"}
+    if conditional.matches(request.headers.get("if-none-match"), tag):
+        return Response(status_code=304, headers=headers)
     file = f"{found.model}-{found.digest[:12]}.{format}"
-    headers = {
-        "Content-Length": str(size),
-        "Content-Disposition": f'attachment; filename="{file}"',
-        "ETag": f'"{found.digest}-{format}"',
-        "Cache-Control": "private, max-age=31536000, immutable",
-    }
+    headers |= {"Content-Length": str(size), "Content-Disposition": f'attachment; filename="{file}"'}
     return StreamingResponse(data, media_type="application/octet-stream", headers=headers)
 
 

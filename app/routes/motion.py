@@ -39,7 +39,7 @@ from app.dependencies import (
 from app.drawing import face_options, faces, motion, walks
 from app.drawing.face_options import WalkOptions
 from app.drawing.walks import Walk
-from app.http import negotiation, timing
+from app.http import conditional, negotiation, timing
 from app.interactive import catalog
 from app.jobs.idempotency import Claim
 from app.routes.faces import get_face
@@ -193,10 +193,12 @@ async def animate(
     response_class=Response,
     responses={
         200: {"content": _FILES, "description": "The walk."},
+        304: {"description": "The client has these bytes already."},
         **errors.declared(Unauthenticated, UnknownJob, NotFound, NotInstalled, Busy),
     },
 )
 async def get_job_walk(
+    request: Request,
     job_id: JobId,
     extension: Annotated[str, Path(description="The format that was asked for.", examples=["webp"])],
     durable: DurablePart,
@@ -210,6 +212,8 @@ async def get_job_walk(
         raise NotFound()
     picture = await drawer.of_job(job, walk)
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{picture.sha256}"'}
+    if conditional.matches(request.headers.get("if-none-match"), picture.sha256):
+        return Response(status_code=304, headers=headers)
     return Response(picture.data, media_type=walk.media_type, headers=headers)
 
 

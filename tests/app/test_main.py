@@ -6,7 +6,10 @@ from fastapi.testclient import TestClient
 
 from app.contract.settings import Settings
 from app.main import create_app
+from app.pages import PAGES
 from tests.app import serving
+
+OEMBED = "/oembed?url=http://localhost/embed/ada"
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:8000", "127.0.0.1", "127.0.0.1:1", "[::1]:8000", "LOCALHOST"])
@@ -33,6 +36,19 @@ def test_an_address_that_is_none_and_a_method_that_is_wrong(client: TestClient) 
     assert client.get("/v1/nothing").json()["code"] == "not_found"
     wrong = client.put("/v1/generate")
     assert (wrong.status_code, wrong.json()["code"], wrong.headers["allow"]) == (405, "method_not_allowed", "POST")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*PAGES, "/favicon.ico", "/healthz", "/readyz", "/embed.js", "/embed/ada", "/embed/random", OEMBED],
+)
+def test_what_browsers_and_monitors_ask_for_has_the_head_of_get(client: TestClient, path: str) -> None:
+    got, head = (client.request(method, path, follow_redirects=False) for method in ("GET", "HEAD"))
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    own = {"x-request-id"}
+    assert {name: value for name, value in head.headers.items() if name not in own} == {
+        name: value for name, value in got.headers.items() if name not in own
+    }
 
 
 def test_only_what_takes_pictures_takes_large_bodies(client: TestClient) -> None:

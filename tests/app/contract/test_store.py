@@ -8,10 +8,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import yaml
 from obstore.exceptions import BaseError
 
+from app.contract.settings import Settings
 from app.contract.store import Store
 from tests import bucket
+
+COMPOSE = Path(__file__).parents[3] / "docker-compose.yml"
 
 
 @pytest.fixture(params=["directory", "bucket"])
@@ -68,6 +72,28 @@ def test_listing_is_sorted_and_deleting_twice_is_no_error(store: Store) -> None:
     assert store.list("x") == ["x/a", "x/b"]
     store.delete("x/a", "x/a")
     assert store.list("x") == ["x/b"]
+
+
+def test_a_bucket_that_the_environment_alone_names_is_reached(
+    bucket_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in bucket.options(bucket_endpoint).items():
+        monkeypatch.setenv(f"AWS_{name.upper()}", value)
+    store = Store(f"s3://{bucket.NAME}/{uuid.uuid4().hex}", {})
+    store.put("picture", b"picture")
+    assert store.get("picture") == b"picture"
+
+
+def test_the_compose_file_reaches_its_bucket_also_with_one_option_more(
+    bucket_endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in yaml.safe_load(COMPOSE.read_text("utf-8"))["services"]["prepare"]["environment"].items():
+        if name.startswith(("AWS_", "LIKENESS_STORE_")):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket_endpoint)
+    settings = Settings()
+    for options in (settings.store_options, {**settings.store_options, "timeout": "20s"}):
+        assert not Store(settings.store, options).exists("nothing")
 
 
 def test_a_bucket_that_is_away_is_told_within_seconds(free_port: int) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -6,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from app import redis_client
-from app.contract.messages import WorkerState
+from app.contract.messages import WORKER_TTL_SECONDS, WorkerState
 from app.contract.settings import Settings
-from app.interactive.workers import Workers
+from app.interactive.workers import SILENT_SECONDS, Workers
 from app.signals import Signals
 from tests.app import serving
 from tests.running import running_redis
@@ -78,6 +79,35 @@ async def test_a_new_worker_is_no_restart(own: Settings) -> None:
             await workers.look()
     assert restarts == []
     assert [report.name for report in workers.reports] == ["infer-1", "infer-2"]
+
+
+async def test_restarts_are_counted_also_of_a_worker_that_dies_before_its_first_batch(own: Settings) -> None:
+    async with watching(own) as (workers, _, _):
+        serving.ProtocolWorker(own, name="infer-1").report()
+        for boot in "112233":
+            serving.ProtocolWorker(own, name="infer-2").report(boot=boot, state=WorkerState.STARTING)
+            await workers.look()
+        assert workers.restarts == {"infer-1": 0, "infer-2": 2}
+
+
+async def test_a_worker_that_fell_silent_is_missed_for_some_minutes(
+    own: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("infer-1", "infer-3"):
+        serving.ProtocolWorker(own, name=name).report()
+    with serving.working(own, name="infer-2"):
+        pass  # it leaves in order
+    later = time.time() + WORKER_TTL_SECONDS + 1
+    async with watching(own) as (workers, _, _):
+        monkeypatch.setattr(time, "time", lambda: later)
+        serving.ProtocolWorker(own, name="infer-3").report()
+        await workers.look()
+        assert [report.name for report in workers.reports] == ["infer-3"]
+        assert [report.name for report in workers.silent] == ["infer-1"]
+        assert not workers.silent[0].takes("infer")
+        monkeypatch.setattr(time, "time", lambda: later + SILENT_SECONDS)
+        await workers.look()
+        assert [report.name for report in workers.silent] == ["infer-3"]
 
 
 async def test_a_redis_that_is_away_is_noticed(tmp_path: Path) -> None:

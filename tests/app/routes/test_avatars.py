@@ -170,6 +170,17 @@ def test_an_svg_holds_the_same_picture(client: TestClient) -> None:
     assert answer.headers["etag"] != client.get("/v1/faces/Felix.webp?size=64").headers["etag"]
 
 
+def test_the_tag_of_an_svg_is_not_that_of_the_picture_in_it(client: TestClient) -> None:
+    address = "/9.x/faces/svg?seed=Felix&size=64"
+    tags = [client.get(path).headers["etag"] for path in (address.replace("svg", "webp"), address)]
+
+    # GET would be answered by the hot addresses, which compare with the header that was sent.
+    answers = [client.head(address, headers={"If-None-Match": tag}) for tag in tags]
+
+    assert [answer.status_code for answer in answers] == [200, 304]
+    assert [answer.headers["etag"] for answer in answers] == [tags[1]] * 2
+
+
 def test_dicebear_without_a_seed_is_a_fresh_face(client: TestClient) -> None:
     first, second = (client.get("/9.x/faces/png") for _ in range(2))
 

@@ -18,6 +18,16 @@ def test_any_page_may_load_the_script(client: TestClient) -> None:
     assert "likeness-face" in answer.text
 
 
+def test_a_page_that_has_the_script_is_told_so(client: TestClient) -> None:
+    tag = client.get("/embed.js").headers["etag"]
+
+    again = client.get("/embed.js", headers={"If-None-Match": tag})
+
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert again.headers["access-control-allow-origin"] == "*"
+    assert client.get("/embed.js", headers={"If-None-Match": '"another"'}).status_code == 200
+
+
 def test_any_page_may_frame_a_face_and_nothing_in_it_runs(client: TestClient) -> None:
     answer = client.get("/embed/ada?size=64&radius=50")
 

@@ -1,14 +1,17 @@
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
+import redis
 import yaml
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.contract import jobs
 from app.contract.database import Database
+from app.contract.messages import WORKERS_KEY, WorkerReport, WorkerState
 from app.contract.settings import Settings
 from tests.app import serving
 
@@ -79,6 +82,32 @@ def test_the_labels_that_the_operators_files_ask_for_are_told(client: TestClient
         told = set().union(*(labels[name] for name, _ in named))
         for grouped in re.findall(r"by \(([a-z_, ]+)\)", expression):
             assert set(grouped.split(", ")) <= told, expression
+
+
+def test_the_alert_meets_a_worker_that_fell_silent(client: TestClient, settings: Settings) -> None:
+    (rule,) = (expression for expression in expressions() if "report_age" in expression and ">" in expression)
+    threshold = re.search(r"likeness_worker_report_age_seconds\) > (\d+)", rule)
+    assert threshold is not None
+    report = WorkerReport(
+        name="killed",
+        boot="1",
+        queue="infer",
+        state=WorkerState.READY,
+        device="cpu",
+        engine="onnx",
+        at=time.time() - 2 * 60,  # the rule wants it for a minute
+    )
+    with redis.Redis.from_url(settings.redis) as connection:
+        connection.hset(WORKERS_KEY, report.name, report.model_dump_json())
+        client.get("/readyz")  # looks for workers
+        missed, names = figures(client), {worker["name"] for worker in client.get("/v1/status").json()["workers"]}
+        connection.hdel(WORKERS_KEY, report.name)
+        client.get("/readyz")
+    age = "likeness_worker_report_age_seconds", frozenset({"killed", "infer"})
+    assert missed[age] > int(threshold[1])
+    assert names == {"infer"}
+    assert not any("killed" in labels for name, labels in missed if name.startswith("likeness_worker_state"))
+    assert age not in figures(client)
 
 
 def test_a_job_that_waits_grows_old(client: TestClient, settings: Settings) -> None:

@@ -56,11 +56,16 @@ def test_an_exported_version_is_the_file_that_was_imported(client: TestClient, s
     answer = client.get(f"/v1/models/trip/versions/{version}/export")
     assert answer.content == data
     assert answer.headers["Content-Length"] == str(len(data))
+    again = client.get(f"/v1/models/trip/versions/{version}/export", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", answer.headers["etag"])
     missing = client.get(f"/v1/models/trip/versions/{version}/export?format=onnx")
     assert (missing.status_code, missing.json()["code"]) == (404, "nothing_yet")
     assert "models.export" in missing.json()["detail"], "it does not come by itself"
     Store(settings.store).put(onnx_path(version.removeprefix("sha256:")), b"graph")
-    assert client.get(f"/v1/models/trip/versions/{version}/export?format=onnx").content == b"graph"
+    graph = client.get(
+        f"/v1/models/trip/versions/{version}/export?format=onnx", headers={"If-None-Match": answer.headers["etag"]}
+    )
+    assert graph.content == b"graph"
 
 
 def test_a_version_in_production_stays_and_others_go(client: TestClient, settings: Settings) -> None:

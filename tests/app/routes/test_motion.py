@@ -151,6 +151,8 @@ def test_a_long_walk_is_a_job_whose_file_is_made_of_its_frames(
     assert (job["kind"], job["output"]["frames"], job["output"]["seconds"]) == ("animate", 120, 10.0)
     first, again = (client.get(job["output"]["url"]) for _ in range(2))
     assert first.content == again.content
+    known = client.get(job["output"]["url"], headers={"If-None-Match": first.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
     assert duration_ms(first.content) == 10_000
     assert near(shades(first.content)[0], serving.colour("a"))
     assert any(near(shade, serving.colour("b")) for shade in shades(first.content))
