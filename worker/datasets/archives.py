@@ -9,15 +9,16 @@ import bz2
 import gzip
 import itertools
 import lzma
+import re
 import stat
 import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from app.contract.errors import BadArchive
 
@@ -57,6 +58,11 @@ _NESTED = (
     b"Rar!",
     b"\x28\xb5\x2f\xfd",
 )
+_HEADER_BYTES = 100_000  # in front of one member of a tar file: a name and attributes take a few thousand
+_FREE_BYTES = 4096  # of those: they unpack to far more than they take, and to more than a tiny picture does
+_LONGEST_NAME = 5 * tarfile.BLOCKSIZE  # 512 letters in UTF-8
+_RECORD = re.compile(rb"(\d{1,20}) [^=\n]{1,1000}=")
+_ENDLESS_NUMBER = re.compile(rb"\d{256}")  # a name between two slashes has 255 bytes at most
 _PACKED_IDX = "-ubyte.gz"
 _JUNK = frozenset({"thumbs.db", "desktop.ini"})
 # What the standard library raises on damaged archives, found by damaging archives.
@@ -72,11 +78,15 @@ _DAMAGE = (
     KeyError,
     IndexError,
     NotImplementedError,  # a version or a way of packing that zipfile does not know
+    RecursionError,  # `tarfile` goes one call deeper for each header that speaks of the next one
 )
 
 
-def members(path: Path, limits: Limits = LIMITS) -> Iterator[Member]:
+def members(path: Path, limits: Limits = LIMITS, *, check: Callable[[], None] = lambda: None) -> Iterator[Member]:
     """The files of the archive at `path`, without directories and the leftovers of file managers.
+
+    Args:
+        check: called at each member, those too that are not yielded. What it raises ends the reading.
 
     Raises:
         BadArchive: it breaks a rule, or is no zip or tar file at all. Members before the fault may have been yielded.
@@ -85,9 +95,9 @@ def members(path: Path, limits: Limits = LIMITS) -> Iterator[Member]:
         start = file.read(8)
     try:
         if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-            yield from _zip(path, limits)
+            yield from _zip(path, limits, check)
         else:
-            yield from _tar(path, start, limits)
+            yield from _tar(path, start, limits, check)
     except _DAMAGE as error:
         raise BadArchive(reason="it is damaged, or is neither a zip nor a tar file") from error
 
@@ -100,11 +110,12 @@ def check_total(total: int, *, packed_bytes: int, limits: Limits) -> None:
         raise BadArchive(reason=f"it unpacks to more than {limits.expansion} times its size, as bombs do")
 
 
-def _zip(path: Path, limits: Limits) -> Iterator[Member]:
+def _zip(path: Path, limits: Limits, check: Callable[[], None]) -> Iterator[Member]:
     _check_directory(path, limits)
     with zipfile.ZipFile(path) as archive:
+        _check_count(len(archive.infolist()), limits)
         infos = [info for info in archive.infolist() if not info.is_dir()]
-        _check_names([info.filename for info in infos], limits)
+        _check_names([info.filename for info in infos])
         total = sum(info.file_size for info in infos)
         check_total(total, packed_bytes=path.stat().st_size, limits=limits)
         _check_overlap(infos)
@@ -116,6 +127,7 @@ def _zip(path: Path, limits: Limits) -> Iterator[Member]:
                 raise BadArchive(reason="it is encrypted")
             _check_member(info.filename, info.file_size, limits)
         for info in infos:
+            check()
             if not _is_junk(info.filename):
                 yield _read_zipped(archive, info)
 
@@ -130,34 +142,29 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
     return _member(info.filename, data)
 
 
-def _tar(path: Path, start: bytes, limits: Limits) -> Iterator[Member]:
-    # A header of a tar file may itself claim gigabytes, which `tarfile` would read in one go.
-    with (
-        _unpacked(path, start) as raw,
-        tarfile.open(fileobj=cast("IO[bytes]", _Sips(raw, limits.member_bytes)), mode="r:") as archive,
-    ):
-        seen: set[str] = set()
-        total, packed_bytes = 0, path.stat().st_size
-        for info in archive:
-            archive.members = []  # type: ignore[attr-defined]  # what was passed is not needed again
-            if info.isdir():
-                continue
-            if not info.isreg() or info.issparse():
-                raise BadArchive(reason=f"{_shown(info.name)} is a link or a device")
-            if info.name in seen:
-                raise BadArchive(reason=f"{_shown(info.name)} is in it twice")
-            seen.add(info.name)
-            _check_names([info.name], limits)
-            _check_member(info.name, info.size, limits)
-            total += info.size
-            if len(seen) > limits.members:
-                raise BadArchive(reason=f"it holds more than {limits.members} files")
-            check_total(total, packed_bytes=packed_bytes, limits=limits)
-            source = archive.extractfile(info)
-            assert source is not None
-            data = source.read()
-            if not _is_junk(info.name):
-                yield _member(info.name, data)
+def _tar(path: Path, start: bytes, limits: Limits, check: Callable[[], None]) -> Iterator[Member]:
+    with _unpacked(path, start) as raw:
+        sips = _Sips(raw, packed_bytes=path.stat().st_size, limits=limits)
+        with tarfile.open(fileobj=cast("IO[bytes]", sips), mode="r:") as archive:
+            seen: set[str] = set()
+            for count, info in enumerate(archive, start=1):
+                check()
+                # What was passed is not needed again, nor what a header said of all that follow: both would pile up.
+                archive.members, archive.pax_headers = [], {}  # type: ignore[attr-defined]
+                _check_count(count, limits)
+                if info.isdir():
+                    sips.data(0)
+                    continue
+                if not info.isreg() or info.issparse():
+                    raise BadArchive(reason=f"{_shown(info.name)} is a link or a device")
+                if info.name in seen:
+                    raise BadArchive(reason=f"{_shown(info.name)} is in it twice")
+                seen.add(info.name)
+                _check_names([info.name])
+                _check_member(info.name, info.size, limits)
+                data = sips.data(info.size)
+                if not _is_junk(info.name):
+                    yield _member(info.name, data)
 
 
 def _unpacked(path: Path, start: bytes) -> IO[bytes]:
@@ -173,24 +180,66 @@ def _unpacked(path: Path, start: bytes) -> IO[bytes]:
 
 
 class _Sips:
-    """A file that refuses to be read in gulps of more than `most` bytes."""
+    """The unpacked bytes of a tar file, read once from front to back, and counted before they are.
 
-    def __init__(self, file: IO[bytes], most: int) -> None:
-        self._file, self._most = file, most
+    `tarfile` gets the headers alone, and of them few before each member: one may claim gigabytes, which would be read
+    in one go, and any number of them may follow each other before there is a member to look at.
+    """
+
+    def __init__(self, file: IO[bytes], *, packed_bytes: int, limits: Limits) -> None:
+        self._file = file
+        self._packed_bytes = packed_bytes
+        self._limits = limits
+        self._left, self._free = _HEADER_BYTES, _FREE_BYTES
+
+    def data(self, size: int) -> bytes:
+        """The data of the member whose headers were read last. Those of the next may follow."""
+        if size < 0:  # `read` would give all there is
+            raise BadArchive(reason="one of its headers is damaged")
+        self._check_total(size)
+        data = self._file.read(size)
+        if len(data) < size:
+            raise EOFError
+        self._left = _HEADER_BYTES
+        self._free += _FREE_BYTES
+        return data
 
     def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= self._most:
-            raise BadArchive(reason="one of its headers is far too large")
-        return self._file.read(size)
+        self._take(size)
+        header = self._file.read(size)
+        _check_header(header)
+        return header
 
-    def seek(self, position: int, whence: int = 0) -> int:
-        return self._file.seek(position, whence)
+    def seek(self, position: int) -> int:
+        self._take(position - self.tell())
+        return self._file.seek(position)
 
     def tell(self) -> int:
         return self._file.tell()
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
+    def _take(self, size: int) -> None:
+        if not 0 <= size <= self._left:
+            raise BadArchive(reason="one of its headers is far too large")
+        self._left -= size
+        self._check_total(size)
+
+    def _check_total(self, size: int) -> None:
+        check_total(self.tell() + size - self._free, packed_bytes=self._packed_bytes, limits=self._limits)
+
+
+def _check_header(header: bytes) -> None:
+    """Refuse what `tarfile` before Python 3.11.10 spends time on that grows with the square of the header.
+
+    That is a number without end, and a record of an extended header that is longer than it says.
+    """
+    sound = not _ENDLESS_NUMBER.search(header)
+    if len(header) > _LONGEST_NAME:
+        at = 0
+        while (record := _RECORD.match(header, at)) and at + int(record[1]) > record.end():
+            at += int(record[1])
+        sound = sound and not header[at:].strip(b"\0")
+    if not sound:
+        raise BadArchive(reason="one of its headers is damaged")
 
 
 def _member(name: str, data: bytes) -> Member:
@@ -201,30 +250,37 @@ def _member(name: str, data: bytes) -> Member:
 
 
 def _check_directory(path: Path, limits: Limits) -> None:
-    """Look at the size of a zip's directory before `zipfile` reads it whole: an entry takes 46 bytes and its name."""
+    """Look at the size of a zip's directory before `zipfile` reads it whole: an entry takes 46 bytes and its name.
+
+    Behind a locator, the larger end record counts, whatever the small one says. Some versions of `zipfile` look for it
+    right before the locator and others first where the locator points, so that must be the same place.
+    """
     with open(path, "rb") as file:
         size = file.seek(0, 2)
-        file.seek(max(0, size - 65_557 - 20))  # the end record, its comment, and the locator of the larger end record
+        start = file.seek(max(0, size - 65_558 - 76))  # the end record, its comment, the larger record and its locator
         tail = file.read()
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) < at + 22:
         raise BadArchive(reason="it is cut short")
-    directory, entries = struct.unpack_from("<I", tail, at + 12)[0], struct.unpack_from("<H", tail, at + 10)[0]
-    if entries == 0xFFFF or directory == 0xFFFFFFFF:
-        locator = tail.rfind(b"PK\x06\x07", 0, at)
-        if locator >= 0:
-            with open(path, "rb") as file:
-                file.seek(struct.unpack_from("<Q", tail, locator + 8)[0])
-                record = file.read(56)
-            if len(record) == 56 and record.startswith(b"PK\x06\x06"):
-                entries, directory = struct.unpack_from("<Q", record, 32)[0], struct.unpack_from("<Q", record, 40)[0]
-    if entries > limits.members or directory > limits.members * 512:
+    entries, directory = struct.unpack_from("<HI", tail, at + 10)
+    locator, record = at - 20, at - 76
+    if locator >= 0 and tail.startswith(b"PK\x06\x07", locator):
+        pointed = struct.unpack_from("<Q", tail, locator + 8)[0]
+        if record < 0 or pointed != start + record or not tail.startswith(b"PK\x06\x06", record):
+            raise BadArchive(reason="its directory is not where it says")
+        entries, directory = struct.unpack_from("<QQ", tail, record + 32)
+    if directory > limits.members * 512:
+        raise BadArchive(reason=f"it holds more than {limits.members} files")
+    _check_count(entries, limits)
+
+
+def _check_count(count: int, limits: Limits) -> None:
+    """Directories count, too: without bytes of their own, they would meet no other limit."""
+    if count > limits.members:
         raise BadArchive(reason=f"it holds more than {limits.members} files")
 
 
-def _check_names(names: list[str], limits: Limits) -> None:
-    if len(names) > limits.members:
-        raise BadArchive(reason=f"it holds more than {limits.members} files")
+def _check_names(names: list[str]) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:

@@ -50,7 +50,7 @@ class DatasetJobs:
             files = self._download(dataset_id, uploads, Path(folder), check=work.check)
             target = Path(folder) / "pictures.zip"
             found = inspection.inspect(
-                self._members(files, request["class_names"]),
+                self._members(files, request["class_names"], check=work.check),
                 target=target,
                 scratch=Path(folder) / "scratch.zip",
                 seen=_Teller(work),
@@ -92,7 +92,9 @@ class DatasetJobs:
             files.append((upload.name, local))
         return files
 
-    def _members(self, files: Sequence[tuple[str, Path]], class_names: Sequence[str]) -> Iterator[Member]:
+    def _members(
+        self, files: Sequence[tuple[str, Path]], class_names: Sequence[str], *, check: Callable[[], None]
+    ) -> Iterator[Member]:
         if all(idx.is_idx(name) for name, _ in files):
             with contextlib.ExitStack() as stack:
                 opened: dict[str, IO[bytes]] = {name: stack.enter_context(open(path, "rb")) for name, path in files}
@@ -100,7 +102,7 @@ class DatasetJobs:
             return
         arrays: dict[str, IO[bytes]] = {}
         for upload, (_, path) in enumerate(files):
-            for member in archives.members(path, self._limits):
+            for member in archives.members(path, self._limits, check=check):
                 if idx.is_idx(member.name):
                     arrays[idx.plain(member.name)] = io.BytesIO(member.data)  # packed and unpacked it is the same one
                 else:
