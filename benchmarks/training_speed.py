@@ -30,7 +30,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from benchmarks.operations import Operations
-from models import classifier_augment, data, devices, gan_snapshot, losses, train_gan
+from models import classifier_augment, data, devices, gan_snapshot, losses
 from models.augment import augment, mirror
 from models.classifier_presets import PRESETS as CLASSIFIERS
 from models.classifier_run import ClassifierRun
@@ -157,7 +157,7 @@ def generator(name: str, folder: Path, seconds: float) -> None:
         augment(drawn, probability=config.augment, generator=seed).backward(real)
 
     def look_after() -> None:
-        list(run.health.check(run.images, {}, run.draw(train_gan.HEALTH_SAMPLES)))
+        list(run.check({}))
 
     beside = [
         Beside("loading", load, config.batch),

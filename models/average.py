@@ -7,11 +7,13 @@ names the snapshots.
 """
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,13 +28,22 @@ BATCH = 200
 def average(paths: Sequence[Path], folder: Path, *, out: Path) -> metrics.Report:
     """Write the mean of the checkpoints at `paths` to `out`; its figures on the validation part.
 
-    The last checkpoint gives the header, its training settings tell which pictures were held out. Raises `ValueError`
-    if the networks differ or are no classifiers, or if the pictures are not those of the run, of which another part
-    would be held out.
+    The last checkpoint gives the header, whose training settings tell which pictures all of them have held out. Raises
+    `ValueError` if they have held out different ones, if the networks differ or are no classifiers, or if the pictures
+    are not those of the run, of which another part would be held out.
     """
     loaded = [checkpoint.load(path) for path in paths]
-    header = loaded[-1].header
-    if header.kind != "classifier" or any(entry.header.network != header.network for entry in loaded):
+    headers = [entry.header for entry in loaded]
+    header = headers[-1]
+    if any(other.kind != "classifier" for other in headers):
+        raise ValueError("Only classifiers can be averaged.")
+    # Before the networks, which often differ with the part held out: in the fourth decimal of their pictures' mean.
+    if any(_held_out(other) != _held_out(header) for other in headers):
+        raise ValueError(
+            "These classifiers have held out different pictures, so none are sure to be new to all of them. "
+            "Only those of the same data, seed and validation share can be averaged."
+        )
+    if any(other.network != header.network for other in headers):
         raise ValueError("Only classifiers of one and the same network can be averaged.")
     network = classifier.build(header.network)
     network.load_state_dict({name: _mean([entry.weights[name] for entry in loaded]) for name in network.state_dict()})
@@ -57,15 +68,20 @@ def average(paths: Sequence[Path], folder: Path, *, out: Path) -> metrics.Report
 
 @torch.no_grad()
 def measure_statistics(network: nn.Module, pictures: Tensor) -> None:
-    """Set the running means and variances of batch normalisation to those of uint8 pictures [N, C, H, W]."""
+    """Set the running means and variances of batch normalisation to those of uint8 pictures [N, C, H, W].
+
+    Pictures often lie in the order of their classes, and a batch of one class varies less than all of them do, so they
+    are shuffled.
+    """
     layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum = None  # every batch counts alike
+        layer.momentum = None  # every batch counts alike, so all are of one size, or of one picture less
         layer.train()
-    for batch in pictures.split(BATCH):
-        network(batch.float() / 255)
+    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(0))
+    for chosen in order.tensor_split(math.ceil(len(pictures) / BATCH)):
+        network(pictures[chosen].float() / 255)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
         layer.eval()
@@ -87,6 +103,12 @@ def main(arguments: list[str] | None = None) -> int:
     told = f"accuracy {found.accuracy:.2%}, likelihood {found.nll:.4f} nats, calibration error {found.ece:.2%}"
     print(f"{options.out}: {told} on {found.count} validation pictures")
     return 0
+
+
+def _held_out(header: checkpoint.Header) -> tuple[Any, ...]:
+    """What decides which pictures a classifier was not trained on."""
+    training = header.training
+    return header.provenance.get("digest"), training.get("seed"), training.get("validation")
 
 
 def _mean(tensors: Sequence[Tensor]) -> Tensor:

@@ -78,8 +78,8 @@ def _save_state(run: ClassifierRun) -> None:
     )
 
 
-def start_from(run: ClassifierRun, path: Path) -> None:
-    """Take the weights of a served classifier. Raises `ValueError` if none fits."""
+def start_from(run: ClassifierRun, path: Path) -> checkpoint.Header:
+    """Take the weights of a served classifier; its header. Raises `ValueError` if none fits."""
     loaded = checkpoint.load(path)
     own = run.network.state_dict()
     fitting = {name: value for name, value in loaded.weights.items() if name in own and own[name].shape == value.shape}
@@ -88,6 +88,22 @@ def start_from(run: ClassifierRun, path: Path) -> None:
     for network in (run.network, run.average):
         network.load_state_dict(fitting, strict=False)
     run.initial = checkpoint.digest(path)
+    return loaded.header
+
+
+def share_seen(run: ClassifierRun, initial: checkpoint.Header) -> float:
+    """Which share of the run's validation part the initial checkpoint may have been trained on.
+
+    Other data with a class of the same name counts as the same: it may be the same pictures and some more. None is told
+    of a checkpoint that does not say what its data was.
+    """
+    digest, before = initial.provenance.get("digest"), initial.training
+    if not digest or set(initial.labels).isdisjoint(run.training.classes):
+        return 0.0
+    held_out = before.get("validation", 0.0)
+    if digest == run.training.digest and before.get("seed") == run.config.seed:
+        return max(0.0, 1 - held_out / run.config.validation)  # the smaller part lies within the larger one
+    return 1 - held_out
 
 
 def restore(run: ClassifierRun) -> None:

@@ -12,6 +12,7 @@ Everything random in a step follows from (seed, rank, images seen before it), so
 one, bit for bit on one CPU. Under torchrun every process has such a run, and gradients are averaged.
 """
 
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from models.gan_presets import GanConfig
 from models.health import Health
 from models.levels import to_levels
 from models.perceptual import PerceptualDistance
-from models.progress import Sample
+from models.progress import Finding, Sample
 from models.selection import select
 from models.streams import stream
 
@@ -39,6 +40,9 @@ STANDARDISED = (
     512  # real pictures that set the scale of the frozen features, and that the health of a run is held against
 )
 DRAWN_AT_ONCE = 16
+HEALTH_SAMPLES = 32  # pictures that a run's health is judged by, at least
+HEALTH_OF_A_CLASS = 8  # of them, at least, since collapse is told within each class
+HEALTH_CLASSES = 32  # that are looked at, at most: with hundreds, a run would spend much of its time drawing
 
 
 class GanRun:
@@ -69,8 +73,9 @@ class GanRun:
         self.initial: str | None = None  # digest of the file that the weights came from
         self.new = True  # whether any part of the generator began with the weights of the seed
         self.batches = Batches(self.pictures, seed=config.seed, device=place.device)
-        few = self.batches.real(self.pictures.spread(STANDARDISED), size=config.size)
-        self.health = Health(few)
+        chosen = self.pictures.spread(STANDARDISED)
+        few = self.batches.real(chosen, size=config.size)
+        self.health = Health(few, self.batches.labels(chosen) if config.generator.classes else None)
         self.features.standardise(self.trunk(as_seen(few, config.feature_pixels)))
         if self.perceptual is not None:
             self.perceptual.standardise(few)
@@ -144,21 +149,29 @@ class GanRun:
         return all(bool(p.isfinite().all()) for p in (*self.generator.parameters(), *self.judges))
 
     @torch.no_grad()
-    def draw(self, count: int) -> Tensor:
-        """Pictures of the seeds 0 .. count - 1 by the averaged generator, uint8 [count, H, W, C] on the CPU."""
-        classes, device = self.config.generator.classes, self.place.device
+    def draw(self, count: int, labels: Tensor | None = None) -> Tensor:
+        """Pictures of the seeds 0 .. count - 1 by the averaged generator, uint8 [count, H, W, C] on the CPU. One of
+        classes needs `labels`, int64 [count]."""
+        device, size = self.place.device, self.config.size_at(self.images)
         z = torch.from_numpy(latents.seed_latents(range(count), self.config.generator.latent_size)).to(device)
-        labels = torch.arange(count, device=device) % max(classes, 1)
+        labels = None if labels is None else labels.to(device)
         pictures = [
-            self.average(z[at], labels[at] if classes else None, size=self.config.size_at(self.images))
+            self.average(z[at], None if labels is None else labels[at], size=size)
             for at in torch.arange(count, device=device).split(DRAWN_AT_ONCE)
         ]
         return to_levels(torch.cat(pictures)).permute(0, 2, 3, 1).cpu()
 
     def sample(self) -> Sample:
         """The grid of fixed seeds, a column a class where there are classes."""
-        columns = self.config.generator.classes or 8
-        return Sample(self.images, self.draw(self.config.samples).numpy(), columns)
+        count, classes = self.config.samples, self.config.generator.classes
+        return Sample(self.images, self.draw(count, _in_turn(count, classes)).numpy(), classes or 8)
+
+    def check(self, means: Mapping[str, float]) -> Iterator[Finding]:
+        """What is wrong with the run's health, by mean losses since the last report and by samples."""
+        classes = min(self.config.generator.classes, HEALTH_CLASSES)
+        count = max(HEALTH_SAMPLES, HEALTH_OF_A_CLASS * classes)
+        labels = _in_turn(count, classes)
+        return self.health.check(self.images, means, self.draw(count, labels), labels=labels)
 
     def _look(self, real: Tensor, drawn: Tensor, labels: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
         """What the heads on frozen features say of real and of drawn pictures [N, C, S, S]."""
@@ -219,6 +232,11 @@ class GanRun:
         share = 1 - 0.5 ** (config.batch / half_life)
         for mean, now in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(now, share)
+
+
+def _in_turn(count: int, classes: int) -> Tensor | None:
+    """Labels of all classes in turn, int64 [count]; none without classes."""
+    return torch.arange(count) % classes if classes else None
 
 
 def _networks(config: GanConfig, device: torch.device) -> tuple[Generator, PixelDiscriminator, FeatureDiscriminator]:

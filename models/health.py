@@ -32,7 +32,7 @@ LIMITS = (
         "collapse",
         "variety",
         "The samples look alike. Raise pixel_weight or penalty, or lower feature_weight.",
-        least=0.55,  # of the real pictures'
+        least=0.55,  # of the real pictures', both within their classes where there are any
     ),
     Limit(
         "narrow",
@@ -56,16 +56,22 @@ LIMITS = (
 
 
 class Health:
-    """Judges a run against the variety of the real pictures it learns from, float [N, C, H, W] in [-1, 1]."""
+    """Judges a run against the variety of the real pictures it learns from, float [N, C, H, W] in [-1, 1].
 
-    def __init__(self, real: Tensor) -> None:
-        self.real_variety = max(variety(real), PLAIN)
+    `labels`, int64 [N], are their classes if the generator draws classes; then samples have labels, too.
+    """
 
-    def check(self, images: int, means: Mapping[str, float], samples: Tensor) -> Iterator[Finding]:
+    def __init__(self, real: Tensor, labels: Tensor | None = None) -> None:
+        self.real_variety = max(variety(real, labels), PLAIN)
+
+    def check(
+        self, images: int, means: Mapping[str, float], samples: Tensor, *, labels: Tensor | None = None
+    ) -> Iterator[Finding]:
         """Findings from mean losses since the last report and uint8 samples [N, H, W, C]."""
         if images < QUIET_UNTIL:
             return
-        figures = {**means, "variety": variety(from_levels(samples.permute(0, 3, 1, 2))) / self.real_variety}
+        found = variety(from_levels(samples.permute(0, 3, 1, 2)), labels)
+        figures = {**means, "variety": found / self.real_variety}
         for limit in LIMITS:
             value = figures.get(limit.figure)
             if value is None or limit.least <= value <= limit.most:
@@ -82,8 +88,24 @@ def not_finite(images: int, values: Mapping[str, float]) -> Finding:
     return Finding(images=images, code="not_finite", value=float(len(wrong)), threshold=0.0, suggestion=told)
 
 
-def variety(pictures: Tensor) -> float:
+def validation_seen(images: int, share: float) -> Finding:
+    """That a classifier's run began with weights that may have learnt from this share of its validation pictures."""
+    told = "Validation figures may flatter: some of the pictures held out now may be among those that the initial"
+    told += " checkpoint was trained on. Judge the classifier by a test part."
+    return Finding(images=images, code="validation_seen", value=share, threshold=0.0, suggestion=told)
+
+
+def variety(pictures: Tensor, labels: Tensor | None = None) -> float:
     """How much pictures [N, C, H, W] differ from their mean picture, in a rough 8-pixel view where noise does not
-    count."""
+    count.
+
+    With `labels`, int64 [N], from the mean picture of their class: the same picture again and again has no variety,
+    however little it is like those of other classes.
+    """
     rough = torch.nn.functional.adaptive_avg_pool2d(pictures, 8)
-    return float(rough.std(0, unbiased=False).mean())
+    if labels is None:
+        return float(rough.std(0, unbiased=False).mean())
+    members = [rough[labels == label] for label in labels.unique()]
+    # Unbiased, for there are fewer samples of a class than real pictures; a single picture tells nothing.
+    spreads = [few.std(0).mean() for few in members if len(few) > 1]
+    return float(torch.stack(spreads).mean()) if spreads else 0.0

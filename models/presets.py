@@ -91,6 +91,14 @@ def true_of(config: Config, folder: Path, *, preset: str) -> Config:
     return replace(config, data="", licence=licence, credit=credit)
 
 
+def fitted(config: Config, pictures: data.Pictures) -> Config:
+    """`config` with as many classes as the pictures have, if its generator draws classes. A classifier's run sees to
+    its own."""
+    if isinstance(config, GanConfig) and config.generator.classes:
+        return replace(config, generator=replace(config.generator, classes=len(pictures.classes)))
+    return config
+
+
 def train(
     config: Config,
     pictures: data.Pictures,

@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.threads:
             torch.set_num_threads(options.threads)
         pictures = presets.load(config, options.data, split="train")
-        config = presets.true_of(config, options.data, preset=options.preset)
+        config = presets.fitted(presets.true_of(config, options.data, preset=options.preset), pictures)
         speed = presets.probe(config, pictures) if options.dry_run or _needs_speed(options) else 0.0
         if _needs_speed(options):
             pace = devices.place().least(speed)  # one schedule for all processes

@@ -14,6 +14,7 @@ from torch import Tensor
 from models import classifier_snapshot, data, devices
 from models.classifier_config import ClassifierConfig
 from models.classifier_run import ClassifierRun, height
+from models.health import validation_seen
 from models.progress import Event, Metrics
 
 
@@ -30,14 +31,16 @@ def train(
 
     With `resume` a run found under `out` goes on; `images` may have changed since, nothing else. `initial` is a
     checkpoint to start from: its weights are taken wherever name and shape fit, so another number of classes gets a
-    fresh head. A run that is told to stop yields its state before it calibrates. Raises `ValueError` for data that
-    cannot be trained on and `FloatingPointError` when the loss or a weight is no longer a number.
+    fresh head; a finding tells if it may have learnt from pictures that are held out now. A run that is told to stop
+    yields its state before it calibrates. Raises `ValueError` for data that cannot be trained on and
+    `FloatingPointError` when the loss or a weight is no longer a number.
     """
     run = ClassifierRun(config, pictures, out=out, place=devices.place())
-    if initial is not None:
-        classifier_snapshot.start_from(run, initial)
+    begun_with = None if initial is None else classifier_snapshot.start_from(run, initial)
     if resume:
         classifier_snapshot.restore(run)
+    if begun_with is not None and (share := classifier_snapshot.share_seen(run, begun_with)):
+        yield validation_seen(run.images, share)
     run.restart_clock()
     losses: list[Tensor] = []
     while run.images < config.images and not run.place.agree(stop()):

@@ -16,8 +16,6 @@ from models.gan_run import GanRun
 from models.health import not_finite
 from models.progress import Event, Metrics, Progress
 
-HEALTH_SAMPLES = 32  # pictures that a run's health is judged by
-
 
 def train(
     config: GanConfig,
@@ -71,7 +69,7 @@ def events(run: GanRun, stop: Callable[[], bool]) -> Iterator[Event]:
             if run.energy is not None:
                 means["spread"] = run.energy.spread()
             yield Metrics(run.images, means)
-            yield from run.health.check(run.images, means, run.draw(HEALTH_SAMPLES))
+            yield from run.check(means)
             measured, started, first = {}, time.monotonic(), run.images
         if _passed(before, run.images, config.sample_every):
             yield run.sample()

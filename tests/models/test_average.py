@@ -1,5 +1,6 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,12 +14,12 @@ from tests.models.pictures import write_folder
 CONFIG = NetworkConfig(widths=(8,), blocks=(1,), classes=2)
 
 
-def saved(path: Path, *, fill: float, config: NetworkConfig = CONFIG, digest: str = "") -> Path:
+def saved(path: Path, *, fill: float, config: NetworkConfig = CONFIG, digest: str = "", **training: float) -> Path:
     weights = {name: torch.full_like(value, fill) for name, value in Classifier(config).state_dict().items()}
     header = {
         "input": {"size": 28, "channels": 1},
         "labels": ("lying", "standing"),
-        "training": {"validation": 0.25, "seed": 0},
+        "training": {"validation": 0.25, "seed": 0, **training},
         "provenance": {"digest": digest},
     }
     checkpoint.save(path, kind="classifier", network=asdict(config), weights=weights, header=header)
@@ -53,10 +54,37 @@ def test_normalisation_is_measured_as_the_averaged_weights_see_the_pictures() ->
     assert not any(module.training for module in network.modules())
 
 
+def test_normalisation_does_not_depend_on_the_order_of_the_pictures_nor_on_a_short_last_batch() -> None:
+    torch.manual_seed(0)
+    network = Classifier(CONFIG).eval()
+    dark, bright = (torch.randint(low, low + 56, (average.BATCH, 1, 28, 28)) for low in (0, 200))
+    pictures = torch.cat((dark, bright, bright[:20])).to(torch.uint8)  # in the order of their classes
+    average.measure_statistics(network, pictures)
+    first = next(module for module in network.modules() if isinstance(module, nn.BatchNorm2d))
+    seen: list[torch.Tensor] = []
+    first.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    network(pictures.float() / 255)
+    torch.testing.assert_close(first.running_mean, seen[0].mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(first.running_var, seen[0].var((0, 2, 3)), rtol=0.05, atol=1e-5)
+
+
 def test_pictures_of_another_set_are_refused(tmp_path: Path) -> None:
     data = write_folder(tmp_path / "data", count=40)
     with pytest.raises(ValueError, match="not the pictures"):
         average.average([saved(tmp_path / "a", fill=1.0)], data, out=tmp_path / "mean")
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"validation": 0.5}, {"digest": "other"}])
+def test_classifiers_that_have_held_out_other_pictures_are_not_averaged(tmp_path: Path, other: Any) -> None:
+    data = write_folder(tmp_path / "data", count=40)
+    digest = load(data, split="train", size=28, channels=1).digest
+    elsewhere = replace(CONFIG, mean=(0.4999,))  # another part has another mean, which is not what is wrong with it
+    parts = [
+        saved(tmp_path / "a", fill=1.0, config=elsewhere, **{"digest": digest, **other}),
+        saved(tmp_path / "b", fill=1.0, digest=digest),
+    ]
+    with pytest.raises(ValueError, match="held out different pictures"):
+        average.average(parts, data, out=tmp_path / "mean")
 
 
 def test_different_networks_are_not_averaged(tmp_path: Path) -> None:

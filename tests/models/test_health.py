@@ -1,8 +1,9 @@
 """Each finding fires on the trouble it names, and a healthy run has none."""
 
+import pytest
 import torch
 
-from models.health import QUIET_UNTIL, Health, not_finite, variety
+from models.health import QUIET_UNTIL, Health, not_finite, validation_seen, variety
 
 FINE = {"loss_pixels": 1.0, "loss_features": 0.5, "margin_features": 1.0}
 
@@ -27,6 +28,27 @@ def test_samples_that_look_alike_are_a_collapse():
     assert codes(FINE, noise(1).expand(32, -1, -1, -1)) == ["collapse"]
 
 
+def test_one_picture_a_class_is_a_collapse_however_different_the_classes_are():
+    labels = torch.arange(80) % 10
+    classes = noise(10)[labels]
+    health = Health(0.7 * classes + 0.3 * noise(80), labels)
+    assert variety(classes) > 0.55 * variety(0.7 * classes + 0.3 * noise(80))  # which is all that they would be told by
+
+    def codes(samples: torch.Tensor) -> list[str]:
+        return [finding.code for finding in health.check(QUIET_UNTIL, FINE, as_sample(samples), labels=labels)]
+
+    assert codes(classes) == ["collapse"]
+    assert codes(0.7 * classes + 0.3 * noise(80).flip(0)) == []
+
+
+def test_few_pictures_of_a_class_vary_as_much_as_many_and_a_single_one_tells_nothing():
+    labels = torch.arange(400) % 2
+    many, few = variety(noise(400), labels), variety(noise(16), labels[:16])
+    assert few == pytest.approx(many, rel=0.05)
+    assert variety(noise(400), labels.index_fill(0, torch.tensor([0]), 2)) == pytest.approx(many, rel=0.01)
+    assert variety(noise(4), torch.arange(4)) == 0
+
+
 def test_real_pictures_without_variety_ask_for_none():
     plain = torch.zeros(8, 3, 8, 8)
     assert list(Health(plain).check(QUIET_UNTIL, FINE, as_sample(noise(32)))) == []
@@ -42,6 +64,13 @@ def test_what_is_no_number_is_named():
     assert (found.code, found.images, found.value) == ("not_finite", 64, 1.0)
     assert found.suggestion.startswith("loss_pixels is not a number.")
     assert not_finite(64, FINE).suggestion.startswith("a weight is not a number.")
+
+
+def test_validation_pictures_that_were_learnt_from_are_told_with_their_share():
+    found = validation_seen(0, 0.95)
+    assert (found.code, found.value) == ("validation_seen", 0.95)
+    assert "may flatter" in found.suggestion
+    assert "test part" in found.suggestion
 
 
 def test_a_judge_that_wins_is_named():

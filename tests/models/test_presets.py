@@ -99,6 +99,16 @@ def test_what_a_preset_says_of_its_own_data_is_not_said_of_others(tmp_path: Path
     assert presets.true_of(config, tmp_path / "fashion-mnist", preset="clothing-plain") == config
 
 
+def test_a_generator_draws_as_many_classes_as_the_pictures_have(tmp_path: Path) -> None:
+    config = presets.configure("clothing-gan")
+    pictures = presets.load(config, write_folder(tmp_path / "data", count=20), split="train")
+    fitted = presets.fitted(config, pictures)
+    assert isinstance(fitted, GanConfig)
+    assert fitted.generator.classes == 2
+    without = presets.configure("pictures-gan")
+    assert presets.fitted(without, pictures) == without
+
+
 def test_a_probe_measures_speed_and_leaves_no_file(tmp_path: Path) -> None:
     changes = {"network.widths": [8, 8], "network.blocks": [0, 1], "batch": 16, "validation": 0.2}
     config = presets.configure("pictures-tiny", changes)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from models import checkpoint, train
+from models import checkpoint, presets, train
+from models.gan_presets import GanConfig
 from tests.models.pictures import write_folder
 
 TINY = ["--threads", "1"] + [
@@ -50,6 +51,17 @@ def test_a_dry_run_trains_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[s
     assert "network.widths (8, 8)" in told
     assert "images/s here" in told
     assert [entry.name for entry in tmp_path.iterdir()] == ["data"]
+
+
+def test_a_generator_of_classes_is_fitted_to_those_of_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = write_folder(tmp_path / "data", count=20)
+    probed: list[presets.Config] = []
+    monkeypatch.setattr(presets, "probe", lambda config, _: probed.append(config) or 1.0)  # which needs a frozen trunk
+    assert train.main(["clothing-gan-tiny", "--data", str(data), "--dry-run"]) == 0
+    assert "generator.classes 2" in capfd.readouterr().err
+    assert [config.generator.classes for config in probed if isinstance(config, GanConfig)] == [2]
 
 
 def test_minutes_become_pictures_by_timing(tmp_path: Path) -> None:

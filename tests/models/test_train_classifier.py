@@ -19,7 +19,7 @@ from models.classifier_config import ClassifierConfig
 from models.classifier_run import ClassifierRun
 from models.data import Pictures
 from models.predict import predict
-from models.progress import Metrics, Progress, Snapshot
+from models.progress import Finding, Metrics, Progress, Snapshot
 from models.resume import load_state, save_state
 from models.train_classifier import train
 
@@ -234,6 +234,31 @@ def test_a_run_may_start_from_a_served_checkpoint_with_other_classes(tmp_path: P
     assert after["head.1.1.weight" if "head.1.1.weight" in after else "head.2.weight"].shape[0] == 3
     header = checkpoint.read_header(tmp_path / "second" / "checkpoint.safetensors")
     assert header.training["initial"] == checkpoint.digest(initial)
+
+
+@pytest.mark.parametrize(
+    ("changes", "learnt", "shares"),
+    [
+        ({}, {}, []),
+        ({"validation": 0.1}, {}, []),  # within the part that was held out before
+        ({"validation": 0.4}, {}, [0.5]),
+        ({"seed": 1}, {}, [0.8]),
+        ({}, {"digest": "other"}, [0.8]),
+        ({}, {"digest": "other", "classes": ("x", "y")}, []),  # of something else
+        ({"seed": 1}, {"digest": ""}, []),  # of a checkpoint that does not say what its data was
+    ],
+)
+def test_validation_pictures_that_the_initial_checkpoint_may_have_learnt_from_are_told(
+    changes: dict[str, Any], learnt: dict[str, Any], shares: list[float], tmp_path: Path
+) -> None:
+    short = replace(CONFIG, images=32)
+    list(train(short, replace(stripes(), **learnt), out=tmp_path / "a", resume=False, stop=lambda: False))
+    initial = tmp_path / "a" / "checkpoint.safetensors"
+    config = replace(short, **changes)
+    events = list(train(config, stripes(), out=tmp_path / "b", resume=False, stop=lambda: False, initial=initial))
+    findings = [event for event in events if isinstance(event, Finding)]
+    assert [finding.value for finding in findings] == pytest.approx(shares)
+    assert all(finding.code == "validation_seen" for finding in findings)
 
 
 @pytest.mark.parametrize(

@@ -161,6 +161,22 @@ def test_a_run_of_classes_shows_a_column_a_class(tmp_path: Path):
     assert checkpoint.read_header(tmp_path / gan_snapshot.CHECKPOINT_FILE).labels == ("class 0", "class 1", "class 2")
 
 
+def test_a_run_that_draws_one_picture_a_class_has_collapsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(health, "QUIET_UNTIL", 0)
+    config = replace(SMALL, generator=replace(SMALL.generator, classes=3, channels=1))
+    going = GanRun(config, pictures(classes=3, channels=1), out=tmp_path, place=devices.place())
+    drawn: list[torch.Tensor] = []
+
+    def draw(count: int, labels: torch.Tensor | None = None) -> torch.Tensor:
+        assert labels is not None
+        drawn.append(labels)
+        return (120 * labels).to(torch.uint8)[:, None, None, None].expand(count, 16, 16, 1)
+
+    monkeypatch.setattr(going, "draw", draw)
+    assert [finding.code for finding in going.check({})] == ["collapse"]
+    assert all(count >= 8 for count in drawn[0].bincount().tolist())
+
+
 def test_classes_that_the_pictures_lack_are_refused(tmp_path: Path):
     config = replace(SMALL, generator=replace(SMALL.generator, classes=3))
     with pytest.raises(ValueError, match="3 classes"):

@@ -36,13 +36,14 @@ def speed(name: str, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _made_up(config: presets.Config) -> data.Pictures:
+    """Noise of as many classes as `config` asks for: none for a generator without."""
     network = config.network if isinstance(config, ClassifierConfig) else config.generator
     random = torch.Generator().manual_seed(0)
     shape = (max(MADE_UP, 4 * config.batch), network.channels, network.size, network.size)
-    classes = tuple("0123456789")
+    classes = tuple(str(number) for number in range(network.classes))
     return data.Pictures(
         images=torch.randint(0, 256, shape, generator=random, dtype=torch.uint8),
-        labels=torch.arange(shape[0]) % len(classes),
+        labels=torch.arange(shape[0]) % len(classes) if classes else None,
         classes=classes,
         names=tuple(str(number) for number in range(shape[0])),
         digest="0" * 64,

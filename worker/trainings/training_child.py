@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from models import data, devices, presets, progress, sheet
-from models.gan_presets import GanConfig
 from worker.trainings import child, reports
 
 OUT = "out"
@@ -57,8 +56,7 @@ def planned(config: presets.Config, pictures: data.Pictures, request: dict[str, 
     # What a preset says of its own pictures is not true of these.
     licence, credit = (str(request["settings"].get(name, "")) for name in ("licence", "credit"))
     config = replace(config, data=request["dataset_name"], licence=licence, credit=credit)
-    if isinstance(config, GanConfig) and config.generator.classes:
-        config = replace(config, generator=replace(config.generator, classes=len(pictures.classes)))
+    config = presets.fitted(config, pictures)
     if request["images"]:
         # What an earlier attempt has planned stands, and so does a budget of images.
         return replace(config, images=request["images"])
