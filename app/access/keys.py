@@ -104,7 +104,8 @@ def rotate(session: Session, key_id: str, *, grace_seconds: int) -> tuple[Key, s
     Raises:
         UnknownKey, KeyRevoked: there is nothing to rotate.
     """
-    row, secret = _row(session, key_id), _new_secret()
+    # Locked: of two rotations that overlap, both would else put their own in the place of the same secret.
+    row, secret = _row(session, key_id, lock=True), _new_secret()
     if row.revoked_at is not None:
         raise KeyRevoked(key=key_id)
     row.previous_sha256, row.previous_until = row.secret_sha256, now() + timedelta(seconds=grace_seconds)
@@ -136,8 +137,8 @@ def mark_used(session: Session, used: Iterable[tuple[str, datetime]]) -> None:
         session.execute(sa.update(KeyRow).where(KeyRow.id == key_id).values(last_used_at=at))
 
 
-def _row(session: Session, key_id: str) -> KeyRow:
-    row = session.get(KeyRow, key_id)
+def _row(session: Session, key_id: str, *, lock: bool = False) -> KeyRow:
+    row = session.get(KeyRow, key_id, with_for_update=lock)
     if row is None:
         raise UnknownKey(key=key_id[:60])
     return row

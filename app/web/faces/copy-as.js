@@ -14,6 +14,7 @@ export class CopyAs extends HTMLElement {
   #chosen = "image";
   #texts = {};
   #timer = 0;
+  #signing = new AbortController(); // of the view that is offered now
   #tabs = Object.entries(TABS).map(([name, title]) => h(
     "button", { type: "button", role: "tab", id: `as-${name}`, "aria-controls": "as", onclick: () => this.#choose(name) }, title,
   ));
@@ -31,6 +32,9 @@ export class CopyAs extends HTMLElement {
   /** Offer what shows `view`. */
   show(view) {
     clearTimeout(this.#timer);
+    this.#signing.abort();
+    this.#signing = new AbortController();
+    const { signal } = this.#signing;
     const tell = (signed) => {
       this.#texts = snippets(view, { origin: location.origin, page: location.href, keyed: Boolean(key()), signed });
       this.#code.textContent = this.#texts[this.#chosen];
@@ -39,7 +43,9 @@ export class CopyAs extends HTMLElement {
     // A key has no place in a page that others read; a signature has.
     if (key()) {
       this.#timer = setTimeout(() => {
-        askJson("/v1/signatures", { json: { path: picture(view) } }).then(({ url }) => tell(url)).catch(complain);
+        askJson("/v1/signatures", { json: { path: picture(view) }, signal })
+          .then(({ url }) => { if (!signal.aborted) tell(url); })
+          .catch((problem) => { if (!signal.aborted) complain(problem); });
       }, PAUSE);
     }
   }

@@ -12,13 +12,13 @@ import { h } from "./element.js";
 export function askInDialog({ title, content = [], action, danger = false, act }) {
   const { promise, resolve } = Promise.withResolvers();
   const error = h("p", { class: "error", role: "alert" });
+  const button = h("button", { class: `button ${danger ? "danger" : "primary"}` }, action);
   const form = h(
     "form", { class: "stack" },
     h("h2", { id: "dialog-title" }, title), content, error,
     h(
       "div", { class: "row end" },
-      h("button", { type: "button", class: "button quiet", onclick: () => close(null) }, "Cancel"),
-      h("button", { class: `button ${danger ? "danger" : "primary"}` }, action),
+      h("button", { type: "button", class: "button quiet", onclick: () => close(null) }, "Cancel"), button,
     ),
   );
   const closed = () => { resolve(null); dialog.remove(); }; // with Escape, too; an answer that was given before counts
@@ -27,6 +27,8 @@ export function askInDialog({ title, content = [], action, danger = false, act }
   const close = (answer) => { resolve(answer); dialog.close(); };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    if (button.disabled) return;
+    button.disabled = true; // a double click asks for it once
     for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
     error.textContent = "";
     try {
@@ -34,6 +36,10 @@ export function askInDialog({ title, content = [], action, danger = false, act }
     } catch (problem) {
       if (problem.name !== "Problem") throw problem;
       tell(form, error, problem);
+    } finally {
+      button.disabled = false;
+      // Being disabled took the focus from it; in a dialog that has closed it takes none back.
+      if (document.activeElement === document.body) button.focus();
     }
   });
   document.body.append(dialog);

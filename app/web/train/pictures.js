@@ -56,72 +56,77 @@ export function buildPictures({ chosen, opened }) {
     const list = [...files];
     input.value = "";
     if (!list.length) return;
-    begin(`Sending ${bytes(list.reduce((sum, { size }) => sum + size, 0))} …`);
+    const signal = begin(`Sending ${bytes(list.reduce((sum, { size }) => sum + size, 0))} …`);
     try {
       const name = list[0].name.replace(/(\.tar)?\.[a-z]+$/i, "").slice(0, 120);
-      const sent = await upload(list, name, (share) => { bar.value = share; });
-      await look(sent);
+      await look(await upload(list, name, { signal, told: (share) => { bar.value = share; } }), signal);
     } catch (problem) {
-      fail(problem);
+      fail(problem, signal);
     }
   }
 
   async function open(id) {
-    begin("");
+    const signal = begin("");
     try {
-      await look(await askJson(`/v1/datasets/${id}`));
+      await look(await askJson(`/v1/datasets/${id}`, { signal }), signal);
     } catch (problem) {
-      fail(problem);
+      fail(problem, signal);
     }
   }
 
-  // Wait until a worker has looked the pictures through, and show what it found.
-  async function look(dataset) {
+  // Wait until a worker has looked the pictures through, and show what it found; unless others are chosen while it waits.
+  async function look(dataset, signal) {
+    if (signal.aborted) return;
     opened(dataset.id);
     await fill();
+    if (signal.aborted) return;
     known.value = dataset.id;
     if (dataset.status === "validating") {
       status.textContent = "Sent. A worker looks the pictures through …";
       bar.removeAttribute("value");
-      const { signal } = following;
       for await (const { type, data } of follow(`/v1/jobs/${dataset.job}/events`, { signal })) {
         if (type === "progress" && data.of) bar.value = data.images / data.of;
       }
       if (signal.aborted) return;
-      dataset = await askJson(`/v1/datasets/${dataset.id}`);
+      dataset = await askJson(`/v1/datasets/${dataset.id}`, { signal });
+      if (signal.aborted) return;
     }
     await fill();
+    if (signal.aborted) return;
     bar.hidden = true;
     status.textContent = dataset.status === "ready" ? `${dataset.name}: ${count(dataset.images)} pictures are ready.` : "";
-    shown.replaceChildren(...(dataset.status === "ready" ? found(dataset) : broken(dataset)));
+    shown.replaceChildren(...(dataset.status === "ready" ? found(dataset, signal) : broken(dataset, signal)));
     shown.hidden = false;
     chosen(dataset.status === "ready" ? dataset : null);
   }
 
-  function found(dataset) {
+  function found(dataset, signal) {
     const sheet = h("img", { class: "sheet", alt: `Some pictures of ${dataset.name}${Object.keys(dataset.classes).length ? ", a row for each class" : ""}` });
-    show(sheet, `/v1/datasets/${dataset.id}/sheet.png`).then((there) => { sheet.hidden = !there; }, complain);
-    return [h("div", { class: "columns" }, report(dataset), h("div", { class: "stack" }, sheet)), remover(dataset)];
+    show(sheet, `/v1/datasets/${dataset.id}/sheet.png`, { signal }).then((there) => { sheet.hidden = !there; }, complain);
+    return [h("div", { class: "columns" }, report(dataset), h("div", { class: "stack" }, sheet)), remover(dataset, signal)];
   }
 
-  function broken(dataset) {
+  function broken(dataset, signal) {
     return [
       h("p", { class: "row" }, badge("failed"), h("strong", {}, dataset.name)),
-      h("p", { class: "error" }, dataset.error?.detail ?? "It could not be looked through."), remover(dataset),
+      h("p", { class: "error" }, dataset.error?.detail ?? "It could not be looked through."), remover(dataset, signal),
     ];
   }
 
-  function remover({ id, name }) {
+  function remover({ id, name }, signal) {
     const remove = async () => {
       const gone = await askInDialog({
         title: `Remove ${name}?`, content: h("p", {}, "Its pictures are gone for good. Models that were trained on them stay."),
         action: "Remove", danger: true, act: () => ask(`/v1/datasets/${id}`, { method: "DELETE" }),
       });
       if (!gone) return;
-      begin(`${name} is gone.`);
-      opened(null);
-      bar.hidden = true;
-      known.value = "";
+      // A file can be dropped while the dialog asks: then that one is on its way.
+      if (!signal.aborted) {
+        begin(`${name} is gone.`);
+        opened(null);
+        bar.hidden = true;
+        known.value = "";
+      }
       await fill().catch(fail);
     };
     return h(
@@ -130,6 +135,7 @@ export function buildPictures({ chosen, opened }) {
     );
   }
 
+  // Gives up what began before, so that the last choice stays. Returns the signal by which this one is given up.
   function begin(text) {
     following.abort();
     following = new AbortController();
@@ -139,10 +145,13 @@ export function buildPictures({ chosen, opened }) {
     status.className = "small";
     status.textContent = text;
     chosen(null);
+    return following.signal;
   }
 
-  function fail(problem) {
+  function fail(problem, signal) {
+    if (problem.name === "AbortError") return;
     if (problem.name !== "Problem") throw problem;
+    if (signal?.aborted) return;
     bar.hidden = true;
     shown.hidden = true;
     status.className = "error";

@@ -13,7 +13,8 @@ export class Samples extends HTMLElement {
   #moments = []; // pictures seen, in order
   #pictures = new Map(); // moment to the promise of its picture's address in memory
   #newest = true; // whether the picture follows the training
-  #timer = 0;
+  #timer = 0; // of the time-lapse
+  #frame = 0; // that will show what `add` told
   #image = h("img", { alt: "" });
   #caption = h("output", {});
   #scrubber = h("input", {
@@ -39,6 +40,8 @@ export class Samples extends HTMLElement {
 
   disconnectedCallback() {
     this.#pause();
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
     for (const moment of [...this.#pictures.keys()]) this.#forget(moment);
   }
 
@@ -51,7 +54,11 @@ export class Samples extends HTMLElement {
     if (this.#newest && !this.#timer) this.#scrubber.value = this.#moments.length - 1;
     this.#empty.hidden = true;
     this.#content.hidden = false;
-    this.#show();
+    // A page that is opened late is told of all samples at once, and fetches the one that it shows.
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#show();
+    });
   }
 
   async #show() {

@@ -4,25 +4,27 @@ import { key, wanted } from "../shell/key.js";
 import { Problem, authorization } from "../shell/service.js";
 
 /**
- * Send files as a data set called `name`. Resolves to the data set, rejects with a Problem. `told` gets the share.
+ * Send files as a data set called `name`. Resolves to the data set, rejects with a Problem, or with the AbortError of the
+ * signal. `told` gets the share.
  *
  * A service that wants a key waits until somebody has signed in.
  */
-export async function upload(files, name, told) {
+export async function upload(files, name, { signal, told }) {
   const form = new FormData();
   form.append("name", name);
   for (const file of files) form.append("file", file, file.name);
   for (;;) {
+    signal.throwIfAborted();
     const sent = key();
     try {
-      return await send(form, told);
+      return await send(form, { signal, told });
     } catch (problem) {
       if (problem.status !== 401 || (key() === sent && !(await wanted()))) throw problem;
     }
   }
 }
 
-function send(form, told) {
+function send(form, { signal, told }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.responseType = "json";
@@ -37,6 +39,8 @@ function send(form, told) {
     request.addEventListener("error", () => {
       reject(new Problem({ status: 0, code: "unreachable", detail: "The upload broke off; the service does not answer." }));
     });
+    request.addEventListener("abort", () => reject(signal.reason));
+    signal.addEventListener("abort", () => request.abort(), { once: true });
     request.send(form);
   });
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from app.contract import presets
 from app.contract.database import Database
@@ -27,6 +27,8 @@ NAMES = {
 }
 
 ADMIN = "the-secret-of-the-administrator"
+
+LATE_MS = 1000  # until what should not happen would have happened
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +110,26 @@ def test_a_face_that_is_copied_is_signed_and_needs_no_key(page: Page, guarded: s
         assert ADMIN not in page.locator("#snippet").inner_text()
 
 
+def test_a_signature_that_comes_late_is_not_offered_for_the_next_face(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "/ada." in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/v1/signatures", hold)
+    page.goto("/?seed=ada")
+    with page.expect_request("**/v1/signatures"):
+        sign_in(page, ADMIN)
+    page.get_by_role("textbox", name="Seed").fill("grace")
+    expect(page.locator("#snippet")).to_contain_text(re.compile(r"/grace\.webp.*signature="))
+    held[0].continue_()
+    page.wait_for_timeout(LATE_MS)
+    expect(page.locator("#snippet")).to_contain_text(re.compile(r"/grace\.webp.*signature="))
+
+
 def test_a_key_is_made_used_rotated_and_revoked(page: Page, guarded: str) -> None:
     page.goto("/keys")
     sign_in(page, ADMIN)
@@ -138,6 +160,38 @@ def test_a_key_is_made_used_rotated_and_revoked(page: Page, guarded: str) -> Non
     assert status(guarded, rotated) == 401
 
 
+def test_a_double_click_rotates_a_key_once(page: Page, guarded: str) -> None:
+    page.goto("/keys")
+    sign_in(page, ADMIN)
+    secret = make(page, "till")
+    held: list[Route] = []
+    page.route("**/rotate", lambda route: held.append(route))
+    page.get_by_role("button", name="Rotate: till").click()
+    page.get_by_role("button", name="Rotate it").dblclick()
+    page.wait_for_timeout(LATE_MS)
+    for route in held:
+        route.continue_()
+    rotated = page.locator("#secret").inner_text()
+    assert len(held) == 1
+    assert (status(guarded, secret), status(guarded, rotated)) == (200, 200)
+
+
+def test_enter_twice_makes_one_key(page: Page) -> None:
+    page.goto("/keys")
+    sign_in(page, ADMIN)
+    held: list[Route] = []
+    page.route("**/v1/keys", lambda route: held.append(route))
+    page.get_by_role("button", name="Make a key").click()
+    page.get_by_label("Name").fill("twin")
+    for _ in range(2):
+        page.get_by_label("Name").press("Enter")
+    page.wait_for_timeout(LATE_MS)
+    for route in held:
+        route.continue_()
+    page.get_by_role("button", name="I have it").click()
+    assert len(held) == 1
+
+
 def test_what_is_wrong_with_a_key_is_said_where_it_is_made(page: Page) -> None:
     page.goto("/keys")
     sign_in(page, ADMIN)
@@ -146,6 +200,7 @@ def test_what_is_wrong_with_a_key_is_said_where_it_is_made(page: Page) -> None:
     page.get_by_role("checkbox", name=re.compile("^predict")).uncheck()
     page.get_by_role("button", name="Make it").click()
     expect(page.get_by_role("alert").filter(has_text="at least 1 item")).to_be_visible()
+    expect(page.get_by_role("button", name="Make it")).to_be_focused()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("button", name="Make a key")).to_be_focused()

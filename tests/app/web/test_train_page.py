@@ -17,6 +17,10 @@ from tests.running import Service
 pytestmark = [pytest.mark.browser, pytest.mark.service, pytest.mark.timeout(400)]
 
 LONG_MS = 240_000  # of training, on a machine that does other things, too
+LATE_MS = 1000  # until what should not happen would have happened
+
+# Of a generator that draws samples as soon as it has begun.
+SMALL = {"generator.classes": 3, "samples": 9, "sample_every": 32, "report_every": 32, "snapshot_every": 64}
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +33,13 @@ def client(service: Service) -> Iterator[httpx.Client]:
 def dataset(client: httpx.Client) -> str:
     """The id of a data set of shapes that has been looked through."""
     files = {"file": ("shapes.zip", shapes.archive(per_class=60))}
+    return str(client.post("/v1/datasets", files=files, headers={"Prefer": "wait=60"}).raise_for_status().json()["id"])
+
+
+@pytest.fixture(scope="module")
+def few(client: httpx.Client) -> str:
+    """The id of another, of 60 pictures."""
+    files = {"file": ("few.zip", shapes.archive(per_class=20))}
     return str(client.post("/v1/datasets", files=files, headers={"Prefer": "wait=60"}).raise_for_status().json()["id"])
 
 
@@ -49,6 +60,11 @@ def run(client: httpx.Client, dataset: str) -> str:
         time.sleep(0.2)
     client.post(f"/v1/training-jobs/{job}/cancel").raise_for_status()
     return job
+
+
+def known(page: Page) -> Any:
+    """The choice among the pictures that are there already."""
+    return page.get_by_label("Or pictures that are here already")
 
 
 def state(page: Page) -> Any:
@@ -139,6 +155,52 @@ def test_a_file_that_holds_no_pictures_is_told_so(page: Page) -> None:
     assert page.url.endswith("/train")
 
 
+def test_pictures_that_are_chosen_while_others_are_sent_end_the_upload(page: Page, dataset: str) -> None:
+    page.route(re.compile("/v1/datasets$"), lambda _: None)  # never done
+    page.goto("/train")
+    file = {"name": "slow.zip", "mimeType": "application/zip", "buffer": shapes.archive(per_class=2)}
+    page.locator("input[type=file]").set_input_files([file])
+    expect(page.get_by_text("Sending")).to_be_visible()
+    with page.expect_event("requestfailed", lambda request: request.method == "POST"):
+        known(page).select_option(dataset)
+    expect(page.get_by_text("180 pictures are ready")).to_be_visible()
+
+
+def test_pictures_that_are_chosen_end_the_wait_for_those_before(page: Page, dataset: str, few: str) -> None:
+    page.route(f"**/v1/datasets/{few}", lambda _: None)  # never answered
+    page.goto("/train")
+    known(page).select_option(few)
+    with page.expect_event("requestfailed", lambda request: request.url.endswith(few)):
+        known(page).select_option(dataset)
+    expect(page.get_by_text("180 pictures are ready")).to_be_visible()
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_what_comes_late_of_pictures_that_were_chosen_before_changes_nothing(
+    browser: Browser, service: Service, dataset: str, few: str, refused: bool
+) -> None:
+    known_ones = re.compile(r"/v1/datasets\?limit=")
+    with chromium.watched(browser, service.base_url, refusals=refused) as page:
+        page.goto("/train")
+        expect(known(page).locator(f"[value={few}]")).to_be_attached()
+        held: list[Route] = []
+        page.route(known_ones, lambda route: held.append(route), times=1)
+        with page.expect_request(known_ones):
+            known(page).select_option(few)
+        known(page).select_option(dataset)
+        expect(page.get_by_text("180 pictures are ready")).to_be_visible()
+        with page.expect_response(lambda answer: answer.request == held[0].request):
+            if refused:
+                held[0].fulfill(status=404, json={"detail": "They are gone."})
+            else:
+                held[0].continue_()
+        page.wait_for_timeout(LATE_MS)
+        expect(page.get_by_text("180 pictures are ready")).to_be_visible()
+        expect(known(page)).to_have_value(dataset)
+        expect(page).to_have_url(re.compile(f"dataset={dataset}"))
+        expect(page.get_by_role("button", name="Start training")).to_be_enabled()
+
+
 def test_who_comes_back_from_a_training_can_start_another(
     browser: Browser, service: Service, client: httpx.Client, dataset: str
 ) -> None:
@@ -216,8 +278,7 @@ def test_a_run_that_ended_before_it_began_promises_no_figures(page: Page, client
 def test_a_generator_shows_its_samples_and_draws_before_it_has_ended(
     page: Page, client: httpx.Client, dataset: str
 ) -> None:
-    small = {"generator.classes": 3, "samples": 9, "sample_every": 32, "report_every": 32, "snapshot_every": 64}
-    job = train(client, dataset, preset="clothing-gan-tiny", model="page-drawn", settings=small)
+    job = train(client, dataset, preset="clothing-gan-tiny", model="page-drawn", settings=SMALL)
     page.goto(f"/train?job={job}")
     scrubber = page.get_by_label("Moment of the training")
     expect(scrubber).to_have_attribute("aria-valuetext", re.compile("after (9|1[0-9]{2}) pictures"), timeout=LONG_MS)
@@ -229,6 +290,31 @@ def test_a_generator_shows_its_samples_and_draws_before_it_has_ended(
     with page.expect_download() as download:
         page.get_by_role("button", name="Time-lapse", exact=True).click()
     assert download.value.path().read_bytes()[8:12] == b"WEBP"
+
+
+def test_the_run_of_a_generator_that_is_opened_late_fetches_the_newest_samples_alone(
+    page: Page, client: httpx.Client, dataset: str
+) -> None:
+    settings = {**SMALL, "snapshot_every": 1_000_000}  # no faces to try, which would be asked of a busy worker
+    job = train(client, dataset, preset="clothing-gan-tiny", model="page-late", settings=settings)
+    while len(client.get(f"/v1/training-jobs/{job}/samples").json()["data"]) < 3:
+        time.sleep(0.2)
+    client.post(f"/v1/training-jobs/{job}/cancel").raise_for_status()
+    while client.get(f"/v1/training-jobs/{job}").json()["status"] != "cancelled":
+        time.sleep(0.2)
+    drawn = [sample["images"] for sample in client.get(f"/v1/training-jobs/{job}/samples").json()["data"]]
+    page.route("**/events", lambda route: route.fulfill(response=route.fetch()))  # all at once
+    asked: list[int] = []
+    page.on("request", lambda sent: asked.extend(int(name) for name in re.findall(r"/samples/(\d+)\.png", sent.url)))
+
+    page.goto(f"/train?job={job}")
+    samples = page.get_by_role("group", name="Samples").locator("img")
+    expect(samples).to_have_attribute("src", re.compile("^blob:"))
+    expect(samples).to_have_attribute("alt", f"Pictures of the same seeds after {drawn[-1]:,} training pictures")
+    assert asked == drawn[-1:]
+    with page.expect_response(f"**/samples/{drawn[0]}.png"):
+        page.get_by_label("Moment of the training").fill("0")
+    assert asked == [drawn[-1], drawn[0]]
 
 
 def test_what_was_told_to_a_webhook_stands_in_what_happened(page: Page, run: str) -> None:
