@@ -6,6 +6,7 @@ Paths:
     jobs/{id}/input/{n}                pictures of a durable request
     jobs/{id}/output/{name}            what a durable job made
     runs/{id}/..., datasets/{id}/...   see `training` and `datasets`
+    trial                              there for a moment, to see whether anything can be written
 """
 
 import asyncio
@@ -13,7 +14,6 @@ import contextlib
 import os
 import re
 import tempfile
-import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ CLIENT_OPTIONS = frozenset(
 RETRIES = {"max_retries": 4, "retry_timeout": timedelta(seconds=15)}
 """A bucket that is away is told soon. The client's own three minutes would hold up every request and every lease."""
 
-TRIAL_BYTES = 1 << 16
+TRIAL, TRIAL_BYTES = "trial", 1 << 16
 SETTLED_AT_ONCE = 8
 
 _PARTIAL = re.compile(r"#\d+$")
@@ -134,9 +134,8 @@ class Store:
 
     def try_out(self) -> None:
         """Raise unless the store takes what is written to it, which a full one does not while it still answers."""
-        path = f"trials/{uuid.uuid4().hex}"
-        obstore.put(self._store, path, bytes(TRIAL_BYTES))
-        self.delete(path)
+        obstore.put(self._store, TRIAL, bytes(TRIAL_BYTES))
+        self.delete(TRIAL)
 
     def settle(self, *paths: StorePath) -> None:
         """Make objects lasting that were put before: bring a directory's files and their names to the disk. A bucket
