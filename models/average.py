@@ -74,6 +74,8 @@ def measure_statistics(network: nn.Module, pictures: Tensor) -> None:
     are shuffled.
     """
     layers = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    if not layers:
+        return
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
