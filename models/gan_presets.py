@@ -162,7 +162,7 @@ _CLOTHING = GanConfig(
     discriminator_widths=(128, 64, 32),
     credit="Fashion-MNIST, Zalando SE, MIT licence",
     licence="MIT",
-    images=300_000,
+    images=400_000,
     # Six pictures of each kind, which the judge compares. With sixteen in all, hardly two are of a kind, and each kind
     # became a single piece.
     batch=64,
