@@ -9,7 +9,6 @@ import bz2
 import gzip
 import itertools
 import lzma
-import re
 import stat
 import struct
 import tarfile
@@ -17,10 +16,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, cast
 
 from app.contract.errors import BadArchive
+from worker.datasets.tar_sips import TarSips
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,6 @@ _NESTED = (
     b"Rar!",
     b"\x28\xb5\x2f\xfd",
 )
-_HEADER_BYTES = 100_000  # in front of one member of a tar file: a name and attributes take a few thousand
-_FREE_BYTES = 4096  # of those: they unpack to far more than they take, and to more than a tiny picture does
-_LONGEST_NAME = 5 * tarfile.BLOCKSIZE  # 512 letters in UTF-8
-_RECORD = re.compile(rb"(\d{1,20}) [^=\n]{1,1000}=")
-_ENDLESS_NUMBER = re.compile(rb"\d{256}")  # a name between two slashes has 255 bytes at most
 _PACKED_IDX = "-ubyte.gz"
 _JUNK = frozenset({"thumbs.db", "desktop.ini"})
 # What the standard library raises on damaged archives, found by damaging archives.
@@ -144,7 +140,8 @@ def _read_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
 
 def _tar(path: Path, start: bytes, limits: Limits, check: Callable[[], None]) -> Iterator[Member]:
     with _unpacked(path, start) as raw:
-        sips = _Sips(raw, packed_bytes=path.stat().st_size, limits=limits)
+        check_size = partial(check_total, packed_bytes=path.stat().st_size, limits=limits)
+        sips = TarSips(raw, check_total=check_size)
         with tarfile.open(fileobj=cast("IO[bytes]", sips), mode="r:") as archive:
             seen: set[str] = set()
             for count, info in enumerate(archive, start=1):
@@ -177,69 +174,6 @@ def _unpacked(path: Path, start: bytes) -> IO[bytes]:
             return cast("IO[bytes]", lzma.open(path))
         case _:
             return open(path, "rb")
-
-
-class _Sips:
-    """The unpacked bytes of a tar file, read once from front to back, and counted before they are.
-
-    `tarfile` gets the headers alone, and of them few before each member: one may claim gigabytes, which would be read
-    in one go, and any number of them may follow each other before there is a member to look at.
-    """
-
-    def __init__(self, file: IO[bytes], *, packed_bytes: int, limits: Limits) -> None:
-        self._file = file
-        self._packed_bytes = packed_bytes
-        self._limits = limits
-        self._left, self._free = _HEADER_BYTES, _FREE_BYTES
-
-    def data(self, size: int) -> bytes:
-        """The data of the member whose headers were read last. Those of the next may follow."""
-        if size < 0:  # `read` would give all there is
-            raise BadArchive(reason="one of its headers is damaged")
-        self._check_total(size)
-        data = self._file.read(size)
-        if len(data) < size:
-            raise EOFError
-        self._left = _HEADER_BYTES
-        self._free += _FREE_BYTES
-        return data
-
-    def read(self, size: int = -1) -> bytes:
-        self._take(size)
-        header = self._file.read(size)
-        _check_header(header)
-        return header
-
-    def seek(self, position: int) -> int:
-        self._take(position - self.tell())
-        return self._file.seek(position)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def _take(self, size: int) -> None:
-        if not 0 <= size <= self._left:
-            raise BadArchive(reason="one of its headers is far too large")
-        self._left -= size
-        self._check_total(size)
-
-    def _check_total(self, size: int) -> None:
-        check_total(self.tell() + size - self._free, packed_bytes=self._packed_bytes, limits=self._limits)
-
-
-def _check_header(header: bytes) -> None:
-    """Refuse what `tarfile` before Python 3.11.10 spends time on that grows with the square of the header.
-
-    That is a number without end, and a record of an extended header that is longer than it says.
-    """
-    sound = not _ENDLESS_NUMBER.search(header)
-    if len(header) > _LONGEST_NAME:
-        at = 0
-        while (record := _RECORD.match(header, at)) and at + int(record[1]) > record.end():
-            at += int(record[1])
-        sound = sound and not header[at:].strip(b"\0")
-    if not sound:
-        raise BadArchive(reason="one of its headers is damaged")
 
 
 def _member(name: str, data: bytes) -> Member:
